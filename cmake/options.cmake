@@ -1,0 +1,10 @@
+# What a builder may switch. Libraries that are missing switch themselves off (Dependencies.cmake).
+option(BITNET_BUILD_CLI "Build the bitnet tool" ON)
+option(BITNET_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
+option(BITNET_BUILD_BENCHMARKS "Build the micro-benchmarks" OFF)
+option(BITNET_BUILD_EXAMPLES "Build the examples" ${PROJECT_IS_TOP_LEVEL})
+option(BITNET_BUILD_FUZZERS "Build the libFuzzer harnesses (clang only)" OFF)
+option(BITNET_WERROR "Treat warnings as errors" ${PROJECT_IS_TOP_LEVEL})
+option(BITNET_JSON "Read JSON files (Hugging Face folders); needs nlohmann-json" ON)
+option(BITNET_LINE_EDITING "Line editing in `bitnet chat`; needs libedit" ON)
+set(BITNET_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined or thread")
