@@ -20,7 +20,8 @@ inline std::optional<std::uint64_t> checked_add(std::uint64_t a, std::uint64_t b
 }
 
 /// Rounds up to a multiple of `step`, a power of two; nullopt where that does not fit.
-inline std::optional<std::uint64_t> checked_round_up(std::uint64_t value, std::uint64_t step) noexcept {
+inline std::optional<std::uint64_t> checked_round_up(std::uint64_t value,
+                                                     std::uint64_t step) noexcept {
   const auto padded = checked_add(value, step - 1);
   if (!padded) return std::nullopt;
   return *padded & ~(step - 1);
@@ -28,6 +29,8 @@ inline std::optional<std::uint64_t> checked_round_up(std::uint64_t value, std::u
 
 /// ceil(a / b) and rounding up for sizes that were checked before; a >= 0, b > 0.
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
-constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) noexcept { return ceil_div(a, b) * b; }
+constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) noexcept {
+  return ceil_div(a, b) * b;
+}
 
 }  // namespace bitnet

@@ -15,13 +15,20 @@ std::string describe(const FileFault& f) {
 
 std::string_view to_string(Errc code) noexcept {
   switch (code) {
-    case Errc::invalid_argument: return "invalid_argument";
-    case Errc::out_of_memory: return "out_of_memory";
-    case Errc::unsupported: return "unsupported";
-    case Errc::corrupt_file: return "corrupt_file";
-    case Errc::io: return "io";
-    case Errc::device_lost: return "device_lost";
-    case Errc::internal: return "internal";
+    case Errc::invalid_argument:
+      return "invalid_argument";
+    case Errc::out_of_memory:
+      return "out_of_memory";
+    case Errc::unsupported:
+      return "unsupported";
+    case Errc::corrupt_file:
+      return "corrupt_file";
+    case Errc::io:
+      return "io";
+    case Errc::device_lost:
+      return "device_lost";
+    case Errc::internal:
+      return "internal";
   }
   return "unknown";
 }

@@ -48,7 +48,8 @@ struct FileFault {
   std::string limit;         // what is allowed
 };
 
-/// A malformed or unreadable file. what() = "<file>: <field> at byte <offset>: <value>; <limit> [<kind>]".
+/// A malformed or unreadable file. what() = "<file>: <field> at byte <offset>: <value>; <limit>
+/// [<kind>]".
 class FileError : public Error {
  public:
   FileError(Errc code, FileFault fault,
@@ -72,7 +73,8 @@ inline void require(bool condition, const char* message, Errc code = Errc::inval
   throw Error(code, message, where);
 }
 
-/// `text` with control characters, quotes and bytes that are not ASCII escaped, cut to `max_length` with "…".
+/// `text` with control characters, quotes and bytes that are not ASCII escaped, cut to `max_length`
+/// with "…".
 std::string printable(std::string_view text, std::size_t max_length = 80);
 
 }  // namespace bitnet

@@ -9,7 +9,8 @@
 namespace bitnet::isa {
 namespace {
 
-// A level allows what stands here and nothing else, so that BITNET_ISA=avxvnni does not use AVX-512.
+// A level allows what stands here and nothing else, so that BITNET_ISA=avxvnni does not use
+// AVX-512.
 #if defined(__x86_64__)
 constexpr std::array kLevels{
     Level{"reference", kNone},

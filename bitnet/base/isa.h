@@ -10,16 +10,17 @@
 
 namespace bitnet::isa {
 
-/// Sets of instructions that a kernel may need, as a bit mask. Kernel tables compare against `active()`.
+/// Sets of instructions that a kernel may need, as a bit mask. Kernel tables compare against
+/// `active()`.
 using Mask = std::uint32_t;
 inline constexpr Mask kNone = 0;
-inline constexpr Mask kAvx2 = 1u << 0;          // AVX2, FMA, F16C
-inline constexpr Mask kAvxVnni = 1u << 1;       // 256-bit vpdpbusd, VEX-coded
-inline constexpr Mask kAvx512 = 1u << 2;        // AVX-512 F, BW, VL, DQ
-inline constexpr Mask kAvx512Vnni = 1u << 3;    // 512-bit vpdpbusd
-inline constexpr Mask kNeon = 1u << 4;          // Armv8 Advanced SIMD
-inline constexpr Mask kNeonDotprod = 1u << 5;   // sdot
-inline constexpr Mask kNeonI8mm = 1u << 6;      // smmla
+inline constexpr Mask kAvx2 = 1u << 0;         // AVX2, FMA, F16C
+inline constexpr Mask kAvxVnni = 1u << 1;      // 256-bit vpdpbusd, VEX-coded
+inline constexpr Mask kAvx512 = 1u << 2;       // AVX-512 F, BW, VL, DQ
+inline constexpr Mask kAvx512Vnni = 1u << 3;   // 512-bit vpdpbusd
+inline constexpr Mask kNeon = 1u << 4;         // Armv8 Advanced SIMD
+inline constexpr Mask kNeonDotprod = 1u << 5;  // sdot
+inline constexpr Mask kNeonI8mm = 1u << 6;     // smmla
 
 /// A level that BITNET_ISA can name, lowest first: its name and all masks it allows.
 struct Level {
@@ -27,18 +28,20 @@ struct Level {
   Mask allows;
 };
 
-/// reference, then the levels of this architecture (x86: avx2, avxvnni, avx512vnni; Arm: neon_dotprod, neon_i8mm).
+/// reference, then the levels of this architecture (x86: avx2, avxvnni, avx512vnni; Arm:
+/// neon_dotprod, neon_i8mm).
 std::span<const Level> levels() noexcept;
 
 /// What CPU and operating system support together (CPUID and XGETBV; getauxval on Arm).
 Mask detect() noexcept;
 
-/// The mask kernels are chosen by: detect(), lowered by the environment variable BITNET_ISA, read once.
-/// Throws Error{unsupported} where BITNET_ISA names an ISA this CPU lacks ("… this CPU lacks …"), and
-/// Error{invalid_argument} for a name that is not an ISA of this architecture.
+/// The mask kernels are chosen by: detect(), lowered by the environment variable BITNET_ISA, read
+/// once. Throws Error{unsupported} where BITNET_ISA names an ISA this CPU lacks ("… this CPU lacks
+/// …"), and Error{invalid_argument} for a name that is not an ISA of this architecture.
 Mask active();
 
-/// As active(), for a given name instead of the environment ("" = no limit). For tests and `doctor`.
+/// As active(), for a given name instead of the environment ("" = no limit). For tests and
+/// `doctor`.
 Mask limited_to(std::string_view name, Mask detected);
 
 /// The best level that `mask` allows: "avx512vnni", "reference", …

@@ -17,8 +17,8 @@
 namespace bitnet {
 namespace {
 
-// About 20 us of polling on the machines measured: longer than the gap between two ops of a layer, shorter than a
-// time slice. Sleeping and waking costs 5 to 50 us.
+// About 20 us of polling on the machines measured: longer than the gap between two ops of a layer,
+// shorter than a time slice. Sleeping and waking costs 5 to 50 us.
 constexpr int kSpins = 4000;
 
 inline void relax() noexcept {

@@ -17,9 +17,9 @@ struct Slice {
 /// Part `index` of `count` equal parts of [0, total), cut at multiples of `step`.
 Slice slice_of(std::int64_t total, int index, int count, std::int64_t step = 1) noexcept;
 
-/// run() calls a function once per worker, the caller being worker 0, and returns when all are done.
-/// Workers spin for some microseconds, then sleep. One run() at a time: calls from several threads take turns.
-/// A run() inside a task runs on the calling worker alone.
+/// run() calls a function once per worker, the caller being worker 0, and returns when all are
+/// done. Workers spin for some microseconds, then sleep. One run() at a time: calls from several
+/// threads take turns. A run() inside a task runs on the calling worker alone.
 class ThreadPool {
  public:
   /// num_threads >= 1, at most kMaxThreads; 0 = CPUs this process may use.
@@ -33,7 +33,8 @@ class ThreadPool {
 
   int size() const noexcept { return size_; }
 
-  /// Calls task(worker, num_workers) on every worker. If tasks throw, one of the exceptions is rethrown here.
+  /// Calls task(worker, num_workers) on every worker. If tasks throw, one of the exceptions is
+  /// rethrown here.
   template <class Task>
   void run(Task&& task) {
     run_erased([](void* t, int worker, int count) { (*static_cast<Task*>(t))(worker, count); },

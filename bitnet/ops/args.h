@@ -1,40 +1,45 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// What an op is told: plain structs of pointers and sizes, checked by the front functions of ops/, trusted by kernels.
-// "[a][b]" in a comment is a row-major array; a stride is counted in elements from one row to the next.
+// What an op is told: plain structs of pointers and sizes, checked by the front functions of ops/,
+// trusted by kernels.
+// "[a][b]" in a comment is a row-major array; a stride is counted in elements from one row to the
+// next.
 #pragma once
 
 #include <cstdint>
 
 namespace bitnet {
 
-/// One row of activations per token: symmetric int8, one scale a token (Hugging Face integrations/bitnet.py):
+/// One row of activations per token: symmetric int8, one scale a token (Hugging Face
+/// integrations/bitnet.py):
 ///   s = 127 / max(max_k |x[k]|, 1e-5f);   q[k] = clamp(round_half_even(x[k] * s), -128, 127)
 /// NaN counts as 0 in the maximum and quantizes to 0.
-/// q is stored in pair order (ternary/activations.h): in each group of 256 columns, byte 64*g + 32*h + p holds column
-/// 128*h + 32*g + p (g < 4 planes, h < 2 blocks, p < 32), so that one 64-byte load meets the codes that one 64-byte load
-/// of two block128 weight blocks holds in bits 7-2g:6-2g. Columns from `cols` to round_up(cols, 256) are stored as 0.
+/// q is stored in pair order (ternary/activations.h): in each group of 256 columns, byte 64*g +
+/// 32*h + p holds column 128*h + 32*g + p (g < 4 planes, h < 2 blocks, p < 32), so that one 64-byte
+/// load meets the codes that one 64-byte load of two block128 weight blocks holds in bits
+/// 7-2g:6-2g. Columns from `cols` to round_up(cols, 256) are stored as 0.
 struct QuantizeArgs {
-  const float* x;             // [tokens][x_stride]
+  const float* x;  // [tokens][x_stride]
   std::int64_t x_stride;
-  std::int8_t* q;             // [tokens][q_stride], 64-byte aligned rows, pair order
-  std::int64_t q_stride;      // >= round_up(cols, 256), a multiple of 64
-  float* scale;               // [tokens]: s
-  std::int32_t* sum;          // [tokens]: sum over k of q[k]
+  std::int8_t* q;         // [tokens][q_stride], 64-byte aligned rows, pair order
+  std::int64_t q_stride;  // >= round_up(cols, 256), a multiple of 64
+  float* scale;           // [tokens]: s
+  std::int32_t* sum;      // [tokens]: sum over k of q[k]
   std::int64_t tokens, cols;
 };
 
-/// out[t][r] = float(sum_k w[r][k] * q[t][k]) * token_scale[t], the sum exact in int32 (cols <= 2^22).
-/// w are block128 rows (ternary/block128.h); with codes c = w + 1 the sum is sum_k c*q - activation_sum[t].
+/// out[t][r] = float(sum_k w[r][k] * q[t][k]) * token_scale[t], the sum exact in int32 (cols <=
+/// 2^22). w are block128 rows (ternary/block128.h); with codes c = w + 1 the sum is sum_k c*q -
+/// activation_sum[t].
 struct TernaryLinearArgs {
-  const std::uint8_t* weights;           // [rows][row_bytes]; no code 3; any alignment
-  std::int64_t row_bytes;                // >= 32 * blocks
-  const std::int8_t* activations;        // [tokens][activation_stride], pair order, 64-byte aligned rows
+  const std::uint8_t* weights;     // [rows][row_bytes]; no code 3; any alignment
+  std::int64_t row_bytes;          // >= 32 * blocks
+  const std::int8_t* activations;  // [tokens][activation_stride], pair order, 64-byte aligned rows
   std::int64_t activation_stride;
-  const std::int32_t* activation_sum;    // [tokens]
-  const float* token_scale;              // [tokens]
-  float* out;                            // [tokens][out_stride]
+  const std::int32_t* activation_sum;  // [tokens]
+  const float* token_scale;            // [tokens]
+  float* out;                          // [tokens][out_stride]
   std::int64_t out_stride;
-  std::int64_t rows, blocks, tokens;     // blocks = ceil(cols / 128)
+  std::int64_t rows, blocks, tokens;  // blocks = ceil(cols / 128)
 };
 
 /// out[t][k] = weight[k] * (x[t][k] * r),  r = 1 / sqrt(sum16(x[t]^2) / cols + eps)
@@ -50,17 +55,18 @@ struct RmsNormArgs {
 };
 
 /// Dense weights times float activations: out[t][r] = dot16(w[r], x[t]).
-/// Weights of every type are first turned into float exactly as io/ggml_blocks.h defines, then multiplied.
+/// Weights of every type are first turned into float exactly as io/ggml_blocks.h defines, then
+/// multiplied.
 struct DenseLinearArgs {
-  const void* weights;      // [rows][row_bytes]
+  const void* weights;  // [rows][row_bytes]
   std::int64_t row_bytes;
-  std::uint8_t dtype;       // DType: f32, bf16, f16, q8_0, q4_0, q6_k
-  const float* x;           // [tokens][x_stride]
+  std::uint8_t dtype;  // DType: f32, bf16, f16, q8_0, q4_0, q6_k
+  const float* x;      // [tokens][x_stride]
   std::int64_t x_stride;
-  float* out;               // [tokens][out_stride]
+  float* out;  // [tokens][out_stride]
   std::int64_t out_stride;
   std::int64_t rows, cols, tokens;
-  float* scratch;           // [round_up(cols, 16)] floats of the calling worker's own, 64-byte aligned
+  float* scratch;  // [round_up(cols, 16)] floats of the calling worker's own, 64-byte aligned
 };
 
 /// out[t] = float(weights[ids[t]]): rows of the embedding, converted as in DenseLinearArgs.
@@ -112,8 +118,8 @@ struct RopeArgs {
 };
 
 /// Copies this step's keys and values of one layer into its cache.
-/// keys: [kv_heads][capacity / 16][dim][16] (blocks of 16 positions, transposed, so that a vector holds 16 keys);
-/// values: [kv_heads][capacity][dim].
+/// keys: [kv_heads][capacity / 16][dim][16] (blocks of 16 positions, transposed, so that a vector
+/// holds 16 keys); values: [kv_heads][capacity][dim].
 struct KvWriteArgs {
   const float* k;  // [tokens][k_stride], head h at h * dim
   std::int64_t k_stride;
@@ -126,8 +132,8 @@ struct KvWriteArgs {
   std::int64_t tokens, kv_heads, dim;
 };
 
-/// Causal attention with grouped heads over the cache: query head h uses kv head h / (heads / kv_heads).
-/// For token t at position p = first_position + t, over j in [0, p]:
+/// Causal attention with grouped heads over the cache: query head h uses kv head h / (heads /
+/// kv_heads). For token t at position p = first_position + t, over j in [0, p]:
 ///   s[j] = (fma chain over d of q[d] * key[j][d]) * scale
 ///   m = max s;  e[j] = exp(s[j] - m);  z = sum16(e)
 ///   out[d] = (fma chain over j = 0..p of e[j] * value[j][d]) / z
@@ -140,7 +146,8 @@ struct AttentionArgs {
   std::int64_t out_stride;
   std::int64_t capacity, first_position, tokens, heads, kv_heads, dim;
   float scale;  // 1 / sqrt(dim)
-  float* scratch;        // of the calling worker's own, attention_scratch_floats() floats, 64-byte aligned
+  float*
+      scratch;  // of the calling worker's own, attention_scratch_floats() floats, 64-byte aligned
 };
 
 }  // namespace bitnet

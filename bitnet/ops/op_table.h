@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// What a backend may compute. A null entry means "not supported here". Front functions in ops/ check and call.
+// What a backend may compute. A null entry means "not supported here". Front functions in ops/
+// check and call.
 #pragma once
 
 #include "bitnet/base/thread_pool.h"
@@ -7,8 +8,9 @@
 
 namespace bitnet {
 
-/// Each function divides its work over the pool's workers in a fixed way and returns when all is done. Scratch pointers
-/// in the args are ignored: a backend brings its own. All are reentrant for different outputs.
+/// Each function divides its work over the pool's workers in a fixed way and returns when all is
+/// done. Scratch pointers in the args are ignored: a backend brings its own. All are reentrant for
+/// different outputs.
 struct OpTable {
   const char* name;  // "cpu/avx512vnni"
   void (*quantize)(const QuantizeArgs&, ThreadPool&);

@@ -24,7 +24,8 @@ enum class DType : std::uint8_t {
   q8_0,
   /// Blocks of 32: f16 d, 16 bytes of nibbles; value = d * (q - 8). (block_q4_0)
   q4_0,
-  /// Blocks of 256: 4 + 2 bits, int8 scale per 16, f16 d; value = d * scale * (q - 32). (block_q6_K)
+  /// Blocks of 256: 4 + 2 bits, int8 scale per 16, f16 d; value = d * scale * (q - 32).
+  /// (block_q6_K)
   q6_k,
 };
 
@@ -37,8 +38,8 @@ struct DTypeInfo {
 /// Size and name of a type.
 const DTypeInfo& info(DType type) noexcept;
 
-/// Bytes of one row of `columns` elements; nullopt where the columns do not fill whole blocks (ternary2 rows are padded
-/// to 128 instead) or the size wraps. columns >= 0.
+/// Bytes of one row of `columns` elements; nullopt where the columns do not fill whole blocks
+/// (ternary2 rows are padded to 128 instead) or the size wraps. columns >= 0.
 std::optional<std::uint64_t> row_bytes(DType type, std::int64_t columns) noexcept;
 
 /// "bf16" -> DType::bf16.

@@ -16,7 +16,8 @@ struct Kernel {
   Fn* run;
 };
 
-/// The first row, best first, whose instructions are all in `mask`. Every table ends with a reference that needs none.
+/// The first row, best first, whose instructions are all in `mask`. Every table ends with a
+/// reference that needs none.
 template <class Fn>
 const Kernel<Fn>& choose(std::span<const Kernel<Fn>> table, isa::Mask mask) noexcept {
   for (const Kernel<Fn>& kernel : table)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Files and mappings. The one place for calls to the operating system about files; one folder per system implements it.
+// Files and mappings. The one place for calls to the operating system about files; one folder per
+// system implements it.
 #pragma once
 
 #include <atomic>
@@ -12,10 +13,10 @@
 
 namespace bitnet::os {
 
-/// A regular file mapped read-only, whole. Opening refuses directories, FIFOs, devices (without blocking on them) and
-/// empty files: FileError{io}, kind E_IO, with path and errno text.
-/// A file that shrinks while mapped does not kill the process: pages that are gone read as zero and lost() turns true;
-/// whoever computed from the bytes calls check_intact() before it believes the result.
+/// A regular file mapped read-only, whole. Opening refuses directories, FIFOs, devices (without
+/// blocking on them) and empty files: FileError{io}, kind E_IO, with path and errno text. A file
+/// that shrinks while mapped does not kill the process: pages that are gone read as zero and lost()
+/// turns true; whoever computed from the bytes calls check_intact() before it believes the result.
 class MappedFile {
  public:
   explicit MappedFile(const std::string& path);
@@ -32,7 +33,8 @@ class MappedFile {
   /// Throws FileError{io} if lost().
   void check_intact() const;
 
-  /// Advice about [offset, offset + length): will be read soon / will not be read again (its memory may go).
+  /// Advice about [offset, offset + length): will be read soon / will not be read again (its memory
+  /// may go).
   void will_need(std::uint64_t offset, std::uint64_t length) const noexcept;
   void dont_need(std::uint64_t offset, std::uint64_t length) const noexcept;
 
@@ -43,15 +45,17 @@ class MappedFile {
   int guard_slot_ = -1;
 };
 
-/// The whole of a regular file, at most `max_bytes` (FileError{io} E_IO / {corrupt_file} E_SIZE beyond).
+/// The whole of a regular file, at most `max_bytes` (FileError{io} E_IO / {corrupt_file} E_SIZE
+/// beyond).
 std::string read_file(const std::string& path, std::uint64_t max_bytes);
 
 bool is_directory(const std::string& path) noexcept;
 bool is_regular_file(const std::string& path) noexcept;
 
-/// Writes a file so that either the whole new content or the old file is there, whatever happens: a temporary file in
-/// the same folder, fsync, rename. commit() makes it visible; destruction without commit removes the temporary.
-/// Every method throws FileError{io} with errno's text (disk full included).
+/// Writes a file so that either the whole new content or the old file is there, whatever happens: a
+/// temporary file in the same folder, fsync, rename. commit() makes it visible; destruction without
+/// commit removes the temporary. Every method throws FileError{io} with errno's text (disk full
+/// included).
 class AtomicFile {
  public:
   explicit AtomicFile(const std::string& path);

@@ -9,8 +9,8 @@ namespace bitnet::os {
 
 inline constexpr std::size_t kPageBytes = 4096;
 
-/// Zeroed pages, `bytes` rounded up to whole pages, aligned to `alignment` (a power of two >= kPageBytes); 2 MiB and
-/// more ask for huge pages. nullptr where the system refuses.
+/// Zeroed pages, `bytes` rounded up to whole pages, aligned to `alignment` (a power of two >=
+/// kPageBytes); 2 MiB and more ask for huge pages. nullptr where the system refuses.
 void* map_pages(std::size_t bytes, std::size_t alignment) noexcept;
 /// Gives pages of map_pages() back; `bytes` as given there.
 void unmap_pages(void* pages, std::size_t bytes) noexcept;

@@ -89,8 +89,7 @@ void MappedFile::dont_need(std::uint64_t offset, std::uint64_t length) const noe
   // Whole pages inside the range only: a neighbour may still be in use.
   const std::uint64_t begin = (offset + kMappingPage - 1) & ~std::uint64_t{kMappingPage - 1};
   const std::uint64_t end = (offset + length) & ~std::uint64_t{kMappingPage - 1};
-  if (end > begin)
-    ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
+  if (end > begin) ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
 }
 
 std::string read_file(const std::string& path, std::uint64_t max_bytes) {

@@ -52,8 +52,8 @@ void* map_pages(std::size_t bytes, std::size_t alignment) noexcept {
   const std::size_t size = whole_pages(bytes);
   if (size >= kHugeBytes) alignment = std::max(alignment, kHugeBytes);
   const std::size_t slack = alignment > kPageBytes ? alignment : 0;
-  void* raw = ::mmap(nullptr, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                     -1, 0);
+  void* raw =
+      ::mmap(nullptr, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (raw == MAP_FAILED) return nullptr;
   auto begin = reinterpret_cast<std::uintptr_t>(raw);
   const std::uintptr_t aligned = (begin + alignment - 1) & ~(alignment - 1);

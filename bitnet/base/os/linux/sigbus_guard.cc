@@ -27,7 +27,8 @@ void pass_on(int signal, siginfo_t* info, void* context) {
   } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
     previous.sa_handler(signal);
   } else {
-    // Back to the default and return: the access is repeated and ends the process as it would have without us.
+    // Back to the default and return: the access is repeated and ends the process as it would have
+    // without us.
     struct sigaction plain {};
     plain.sa_handler = SIG_DFL;
     ::sigaction(SIGBUS, &plain, nullptr);
@@ -41,8 +42,8 @@ void on_sigbus(int signal, siginfo_t* info, void* context) {
     const std::uintptr_t begin = slot.begin.load(std::memory_order_relaxed);
     if (size == 0 || address < begin || address - begin >= size) continue;
     void* page = reinterpret_cast<void*>(address & ~(kMappingPage - 1));
-    void* zeros = ::mmap(page, kMappingPage, PROT_READ,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    void* zeros =
+        ::mmap(page, kMappingPage, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     if (zeros == MAP_FAILED) break;
     slot.lost.store(true, std::memory_order_relaxed);
     return;

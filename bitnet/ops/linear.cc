@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "bitnet/ops/linear.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace bitnet {
+namespace {
+
+constexpr std::int64_t kMaxCols = std::int64_t{1} << 22;  // 2 * 128 * 2^22 < 2^31
+
+void check_dense(const char* op, const Tensor& w) {
+  switch (w.dtype()) {
+    case DType::f32:
+    case DType::f16:
+    case DType::bf16:
+    case DType::q8_0:
+    case DType::q4_0:
+    case DType::q6_k:
+      return;
+    default:
+      fail(Errc::unsupported,
+           std::string(op) + ": weights of type " + std::string(info(w.dtype()).name));
+  }
+}
+
+TernaryLinearArgs base_args(const TernaryMatrix& w, const QuantizedRows& x, MatrixView<float> out,
+                            const float* token_scale) {
+  return {reinterpret_cast<const std::uint8_t*>(w.codes.data()),
+          w.codes.row_stride_bytes(),
+          x.q(),
+          x.stride(),
+          x.sum(),
+          token_scale,
+          out.data,
+          out.stride,
+          w.rows(),
+          ceil_div(w.cols(), 128),
+          x.tokens()};
+}
+
+// Sums of the quantized activations of blocks [first, first + count) of each token, in pair order.
+std::vector<std::int32_t> block_sums(const QuantizedRows& x, std::int64_t first,
+                                     std::int64_t count) {
+  std::vector<std::int32_t> sums(static_cast<std::size_t>(x.tokens()));
+  const std::int64_t end = std::min((first + count) * 128, x.cols());
+  for (std::int64_t t = 0; t < x.tokens(); ++t)
+    for (std::int64_t k = first * 128; k < end; ++k)
+      sums[static_cast<std::size_t>(t)] += x.q()[t * x.stride() + pair_order(k)];
+  return sums;
+}
+
+void row_scaled(const OpContext& context, const TernaryMatrix& w, const QuantizedRows& x,
+                MatrixView<float> out, const float* inverse) {
+  context.table->ternary_linear(base_args(w, x, out, inverse), *context.threads);
+  context.threads->for_slices(out.rows, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t)
+      for (std::int64_t r = 0; r < out.cols; ++r)
+        out.row(t)[r] *= w.scales[static_cast<std::size_t>(r)];
+  });
+}
+
+// A group is computed as a matrix of its own, a single block (128 columns) at a time where groups
+// are odd numbers of blocks: half a pair begins 32 bytes into it. Right rather than fast:
+// group-scaled ternary files are rare.
+void group_scaled(const OpContext& context, const TernaryMatrix& w, const QuantizedRows& x,
+                  MatrixView<float> out, LinearScratch& scratch, const float* inverse) {
+  const std::int64_t groups = ceil_div(w.cols(), w.group_cols);
+  const std::int64_t blocks = ceil_div(w.cols(), 128);
+  const std::int64_t group_blocks = w.group_cols / 128;
+  const std::int64_t step = group_blocks % 2 == 0 ? group_blocks : 1;
+  MatrixView<float> part = scratch.partial(out.rows, out.cols);
+  for (std::int64_t t = 0; t < out.rows; ++t) std::fill_n(out.row(t), out.cols, 0.0f);
+  for (std::int64_t block = 0; block < blocks; block += step) {
+    const std::int64_t count = std::min(step, blocks - block);
+    const auto sums = block_sums(x, block, count);
+    TernaryLinearArgs args = base_args(w, x, part, inverse);
+    args.weights += block * 32;
+    args.activations += block / 2 * 256 + block % 2 * 32;
+    args.activation_sum = sums.data();
+    args.blocks = count;
+    context.table->ternary_linear(args, *context.threads);
+    const std::int64_t group = block / group_blocks;
+    for (std::int64_t t = 0; t < out.rows; ++t)
+      for (std::int64_t r = 0; r < out.cols; ++r)
+        out.row(t)[r] = std::fma(
+            part.row(t)[r], w.scales[static_cast<std::size_t>(r * groups + group)], out.row(t)[r]);
+  }
+}
+
+}  // namespace
+
+LinearScratch::LinearScratch(std::int64_t max_tokens, std::int64_t max_rows, HybridMemoryPool& pool)
+    : token_scale_(Tensor::allocate(DType::f32, {max_tokens}, pool)),
+      pool_(&pool),
+      max_tokens_(max_tokens),
+      max_rows_(max_rows) {}
+
+MatrixView<float> LinearScratch::partial(std::int64_t tokens, std::int64_t rows) {
+  require(tokens <= max_tokens_ && rows <= max_rows_, "LinearScratch: too small");
+  if (!partial_.defined())
+    partial_ = Tensor::allocate(DType::f32, {max_tokens_, max_rows_}, *pool_);
+  return {partial_.as_mutable<float>(), tokens, rows, max_rows_};
+}
+
+void ternary_linear(const OpContext& context, const TernaryMatrix& w, const QuantizedRows& x,
+                    MatrixView<float> out, LinearScratch& scratch) {
+  const auto run = supported(context, context.table->ternary_linear, "ternary_linear");
+  check_dim("ternary_linear", "columns of x", x.cols(), w.cols());
+  check_dim("ternary_linear", "columns of out", out.cols, w.rows());
+  check_dim("ternary_linear", "rows of out", out.rows, x.tokens());
+  require(w.cols() <= kMaxCols, "ternary_linear: more than 2^22 columns");
+  float* token_scale = scratch.token_scale();
+  const float numerator = w.granularity == ScaleGranularity::tensor ? w.scale : 1.0f;
+  for (std::int64_t t = 0; t < x.tokens(); ++t) token_scale[t] = numerator / x.scale()[t];
+  switch (w.granularity) {
+    case ScaleGranularity::tensor:
+      run(base_args(w, x, out, token_scale), *context.threads);
+      return;
+    case ScaleGranularity::row:
+      check_dim("ternary_linear", "row scales", static_cast<std::int64_t>(w.scales.size()),
+                w.rows());
+      row_scaled(context, w, x, out, token_scale);
+      return;
+    case ScaleGranularity::group:
+      require(w.group_cols > 0 && w.group_cols % 128 == 0,
+              "ternary_linear: groups must be multiples of 128 columns", Errc::unsupported);
+      check_dim("ternary_linear", "group scales", static_cast<std::int64_t>(w.scales.size()),
+                w.rows() * ceil_div(w.cols(), w.group_cols));
+      group_scaled(context, w, x, out, scratch, token_scale);
+      return;
+  }
+}
+
+void dense_linear(const OpContext& context, const Tensor& w, MatrixView<const float> x,
+                  MatrixView<float> out) {
+  const auto run = supported(context, context.table->dense_linear, "dense_linear");
+  check_dense("dense_linear", w);
+  check_dim("dense_linear", "columns of x", x.cols, w.cols());
+  check_dim("dense_linear", "columns of out", out.cols, w.rows());
+  check_dim("dense_linear", "rows of out", out.rows, x.rows);
+  run({w.data(), w.row_stride_bytes(), static_cast<std::uint8_t>(w.dtype()), x.data, x.stride,
+       out.data, out.stride, w.rows(), w.cols(), x.rows, nullptr},
+      *context.threads);
+}
+
+void embed(const OpContext& context, const Tensor& table, std::span<const std::int32_t> ids,
+           MatrixView<float> out) {
+  const auto run = supported(context, context.table->embed, "embed");
+  check_dense("embed", table);
+  check_dim("embed", "columns of out", out.cols, table.cols());
+  check_dim("embed", "rows of out", out.rows, static_cast<std::int64_t>(ids.size()));
+  for (const std::int32_t id : ids)
+    if (id < 0 || id >= table.rows())
+      fail(Errc::invalid_argument, "embed: token id " + std::to_string(id) +
+                                       " is outside the vocabulary of " +
+                                       std::to_string(table.rows()));
+  run({table.data(), table.row_stride_bytes(), static_cast<std::uint8_t>(table.dtype()), ids.data(),
+       out.data, out.stride, table.cols(), out.rows},
+      *context.threads);
+}
+
+}  // namespace bitnet

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "bitnet/tensor/tensor.h"
+
+#include <cstring>
+#include <string>
+
+namespace bitnet {
+
+Tensor::Tensor(DType dtype, const Shape& shape) : dtype_(dtype), shape_(shape) {
+  const std::int64_t elements = shape.num_elements();
+  const auto row = row_bytes(dtype, cols());
+  if (!row)
+    fail(Errc::invalid_argument, "Tensor: " + std::to_string(cols()) + " columns of " +
+                                     std::string(info(dtype).name) + " do not fill blocks of " +
+                                     std::to_string(info(dtype).block_elements));
+  rows_ = cols() == 0 ? 0 : elements / cols();
+  const auto total = checked_mul(*row, static_cast<std::uint64_t>(rows_));
+  require(total && *total <= INT64_MAX, "Tensor: more than 2^63 - 1 bytes");
+  row_stride_bytes_ = static_cast<std::int64_t>(*row);
+}
+
+std::size_t Tensor::byte_size(DType dtype, const Shape& shape) {
+  return Tensor(dtype, shape).size_bytes();
+}
+
+Tensor Tensor::allocate(DType dtype, const Shape& shape, HybridMemoryPool& pool, Device device) {
+  Tensor tensor(dtype, shape);
+  auto block = std::make_shared<MemoryHandle>(
+      pool.allocate(tensor.size_bytes(), HybridMemoryPool::kDefaultAlignment, device));
+  tensor.device_ = device;
+  tensor.mutable_data_ = block->data();
+  tensor.data_ = block->data();
+  tensor.keeper_ = std::move(block);
+  return tensor;
+}
+
+Tensor Tensor::borrow(DType dtype, const Shape& shape, const std::byte* data,
+                      std::shared_ptr<const void> keeper) {
+  Tensor tensor(dtype, shape);
+  tensor.data_ = data;
+  tensor.keeper_ = std::move(keeper);
+  return tensor;
+}
+
+std::byte* Tensor::mutable_data() {
+  require(mutable_data_ != nullptr || data_ == nullptr,
+          "Tensor::mutable_data: the bytes are borrowed; clone() first");
+  return mutable_data_;
+}
+
+Tensor Tensor::clone(HybridMemoryPool& pool) const {
+  Tensor copy = allocate(dtype_, shape_, pool, device_);
+  if (size_bytes() > 0) std::memcpy(copy.mutable_data_, data_, size_bytes());
+  return copy;
+}
+
+void Tensor::check_element_size(std::size_t bytes) const {
+  const DTypeInfo& type = info(dtype_);
+  if (type.block_elements != 1 || type.block_bytes != static_cast<std::int64_t>(bytes))
+    fail(Errc::invalid_argument, "Tensor: elements of " + std::string(type.name) +
+                                     " read as a type of " + std::to_string(bytes) + " bytes");
+}
+
+}  // namespace bitnet
