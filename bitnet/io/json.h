@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -20,8 +21,8 @@ class Json {
 
   Json() = default;  // null
   template <class T>
-    requires(!std::is_same_v<std::decay_t<T>, Json>)
-  explicit Json(T&& value) : value_(std::forward<T>(value)) {}
+  requires(!std::is_same_v<std::decay_t<T>, Json>) explicit Json(T&& value)
+      : value_(std::forward<T>(value)) {}
 
   bool is_null() const noexcept { return value_.index() == 0; }
   bool is_bool() const noexcept { return std::holds_alternative<bool>(value_); }
@@ -48,15 +49,19 @@ class Json {
   std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> value_;
 };
 
-/// Limits a hostile document meets. Memory used stays within a small multiple of the text's size.
+/// Limits a hostile document meets. A value takes 40 bytes and at least two bytes of text ("0,"),
+/// so memory stays within a fixed multiple of the text's size, and of max_values.
 struct JsonLimits {
   int max_depth = 64;
+  std::int64_t max_values =
+      8'000'000;  // ten times a tokenizer of 128,256 tokens and 280,147 merges
 };
 
-/// Parses one document (RFC 8259, UTF-8; nothing after it but white space). `file` and `base_offset` go into errors.
-/// Throws FileError{corrupt_file} with the byte offset: E_HEADER for syntax, bad UTF-8, numbers out of range (1e400,
-/// integers beyond 64 bits), E_DUPKEY for a repeated key, E_DEPTH beyond max_depth. Throws Error{unsupported} in a
-/// build without JSON (BITNET_JSON=OFF).
+/// Parses one document (RFC 8259, UTF-8; nothing after it but white space). `file` and
+/// `base_offset` go into errors. Throws FileError{corrupt_file} with the byte offset: E_HEADER for
+/// syntax, bad UTF-8, numbers out of range (1e400, integers beyond 64 bits), E_DUPKEY for a
+/// repeated key, E_DEPTH beyond max_depth, E_COUNT beyond max_values. Throws Error{unsupported} in
+/// a build without JSON (BITNET_JSON=OFF).
 Json parse_json(std::string_view text, const std::string& file, std::uint64_t base_offset = 0,
                 const JsonLimits& limits = {});
 
