@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bitnet/ternary/activations.h"
+
 namespace bitnet {
 namespace {
 
@@ -46,7 +48,7 @@ std::vector<std::int32_t> block_sums(const QuantizedRows& x, std::int64_t first,
   const std::int64_t end = std::min((first + count) * 128, x.cols());
   for (std::int64_t t = 0; t < x.tokens(); ++t)
     for (std::int64_t k = first * 128; k < end; ++k)
-      sums[static_cast<std::size_t>(t)] += x.q()[t * x.stride() + pair_order(k)];
+      sums[static_cast<std::size_t>(t)] += x.q()[t * x.stride() + pair_order_index(k)];
   return sums;
 }
 

@@ -33,12 +33,6 @@ class QuantizedRows {
   Tensor q_, scale_, sum_;
 };
 
-/// Position of column k in a row of QuantizedRows (pair order).
-constexpr std::int64_t pair_order(std::int64_t k) noexcept {
-  const std::int64_t block = k / 128, in_block = k % 128;
-  return block / 2 * 256 + in_block / 32 * 64 + block % 2 * 32 + in_block % 32;
-}
-
 /// Quantizes x [tokens][cols] into `out`.
 void quantize(const OpContext& context, MatrixView<const float> x, QuantizedRows& out);
 

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "bitnet/model/decoder.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+
+#include "bitnet/ops/attention.h"
+#include "bitnet/ops/elementwise.h"
+
+namespace bitnet {
+
+// Room for up to `capacity` tokens; grown to the largest chunk seen.
+struct Decoder::Workspace {
+  std::int64_t capacity;
+  Tensor hidden, normed, q, k, v, attended, gate, up, delta, cos, sin;
+  QuantizedRows quantized;
+  LinearScratch scratch;
+
+  Workspace(const ModelConfig& c, std::int64_t tokens, HybridMemoryPool& pool)
+      : capacity(tokens),
+        hidden(make(tokens, c.hidden_size, pool)),
+        normed(make(tokens, widest_input(c), pool)),
+        q(make(tokens, c.q_size(), pool)),
+        k(make(tokens, c.kv_size(), pool)),
+        v(make(tokens, c.kv_size(), pool)),
+        attended(make(tokens, c.q_size(), pool)),
+        gate(make(tokens, c.intermediate_size, pool)),
+        up(make(tokens, c.intermediate_size, pool)),
+        delta(make(tokens, c.hidden_size, pool)),
+        cos(make(tokens, c.head_dim / 2, pool)),
+        sin(make(tokens, c.head_dim / 2, pool)),
+        quantized(tokens, widest_input(c), pool),
+        scratch(tokens, std::max({c.hidden_size, c.q_size(), c.intermediate_size}), pool) {}
+
+  static std::int64_t widest_input(const ModelConfig& c) {
+    return std::max({c.hidden_size, c.q_size(), c.intermediate_size});
+  }
+  static Tensor make(std::int64_t tokens, std::int64_t cols, HybridMemoryPool& pool) {
+    return Tensor::allocate(DType::f32, {tokens, cols}, pool);
+  }
+  static MatrixView<float> view(Tensor& t, std::int64_t tokens) {
+    return {t.as_mutable<float>(), tokens, t.cols(), t.cols()};
+  }
+};
+
+Decoder::Decoder(ModelConfig config, std::shared_ptr<const Weights> weights, OpContext context,
+                 HybridMemoryPool& pool)
+    : config_(std::move(config)),
+      weights_(std::move(weights)),
+      context_(context),
+      pool_(&pool),
+      rope_(config_.rope_theta, config_.head_dim) {}
+
+Decoder::~Decoder() = default;
+Decoder::Decoder(Decoder&&) noexcept = default;
+Decoder& Decoder::operator=(Decoder&&) noexcept = default;
+
+MatrixView<const float> Decoder::forward(std::span<const std::int32_t> ids, KvCache& cache,
+                                         ForwardObserver* observer) {
+  const auto tokens = static_cast<std::int64_t>(ids.size());
+  require(tokens >= 1 && tokens <= kMaxChunk, "Decoder::forward: 1 to 512 tokens at once");
+  cache.reserve(cache.size() + tokens);
+  if (!work_ || work_->capacity < tokens) {
+    work_.reset();  // both at once would double the peak
+    work_ = std::make_unique<Workspace>(config_, tokens, *pool_);
+  }
+  const MatrixView<float> hidden = Workspace::view(work_->hidden, tokens);
+  embed(context_, weights_->embedding, ids, hidden);
+  if (observer) observer->on_hidden(-1, hidden);
+  rope_.fill(cache.size(), Workspace::view(work_->cos, tokens),
+             Workspace::view(work_->sin, tokens));
+  for (std::int64_t i = 0; i < config_.num_layers; ++i) {
+    const LayerWeights& layer = weights_->layers[static_cast<std::size_t>(i)];
+    attention_block(layer, i, cache, tokens, observer);
+    ffn_block(layer, i, tokens, observer);
+    if (observer) observer->on_hidden(i, hidden);
+  }
+  cache.resize(cache.size() + tokens);
+  rms_norm(context_, hidden, weights_->norm, config_.rms_norm_eps, hidden);
+  return hidden;
+}
+
+void Decoder::logits(MatrixView<const float> hidden, MatrixView<float> out) {
+  dense_linear(context_, weights_->head, hidden, out);
+}
+
+// h += o(sub_norm(attention(rope(q), rope(k), v)))
+void Decoder::attention_block(const LayerWeights& layer, std::int64_t index, KvCache& cache,
+                              std::int64_t tokens, ForwardObserver* observer) {
+  Workspace& w = *work_;
+  const MatrixView<float> hidden = Workspace::view(w.hidden, tokens);
+  const MatrixView<float> normed{w.normed.as_mutable<float>(), tokens, config_.hidden_size,
+                                 config_.hidden_size};
+  const MatrixView<float> q = Workspace::view(w.q, tokens), k = Workspace::view(w.k, tokens),
+                          v = Workspace::view(w.v, tokens);
+  rms_norm(context_, hidden, layer.attention_norm, config_.rms_norm_eps, normed);
+  linear(layer, index, std::array{Linear::q, Linear::k, Linear::v}, normed, std::array{q, k, v},
+         observer);
+
+  const MatrixView<float> cos = Workspace::view(w.cos, tokens);
+  const MatrixView<float> sin = Workspace::view(w.sin, tokens);
+  rope(context_, q, config_.head_dim, cos, sin);
+  rope(context_, k, config_.head_dim, cos, sin);
+  kv_write(context_, k, v, cache.layer(index), cache.size());
+  const MatrixView<float> attended = Workspace::view(w.attended, tokens);
+  const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_dim)));
+  attention(context_, q, cache.layer(index), cache.size(), scale, attended);
+
+  if (layer.attention_sub_norm.defined())
+    rms_norm(context_, attended, layer.attention_sub_norm, config_.rms_norm_eps, attended);
+  const MatrixView<float> delta = Workspace::view(w.delta, tokens);
+  linear(layer, index, std::array{Linear::o}, attended, std::array{delta}, observer);
+  add(context_, hidden, delta);
+}
+
+// h += down(sub_norm(act(gate(x)) * up(x)))
+void Decoder::ffn_block(const LayerWeights& layer, std::int64_t index, std::int64_t tokens,
+                        ForwardObserver* observer) {
+  Workspace& w = *work_;
+  const MatrixView<float> hidden = Workspace::view(w.hidden, tokens);
+  const MatrixView<float> normed{w.normed.as_mutable<float>(), tokens, config_.hidden_size,
+                                 config_.hidden_size};
+  const MatrixView<float> gate = Workspace::view(w.gate, tokens);
+  const MatrixView<float> up = Workspace::view(w.up, tokens);
+  rms_norm(context_, hidden, layer.ffn_norm, config_.rms_norm_eps, normed);
+  linear(layer, index, std::array{Linear::gate, Linear::up}, normed, std::array{gate, up},
+         observer);
+  gated_activation(context_, config_.activation, gate, up, gate);
+  if (layer.ffn_sub_norm.defined())
+    rms_norm(context_, gate, layer.ffn_sub_norm, config_.rms_norm_eps, gate);
+  const MatrixView<float> delta = Workspace::view(w.delta, tokens);
+  linear(layer, index, std::array{Linear::down}, gate, std::array{delta}, observer);
+  add(context_, hidden, delta);
+}
+
+// Matrices that share an input share its integers; with input norms each matrix has an input of its
+// own.
+void Decoder::linear(const LayerWeights& layer, std::int64_t index, std::span<const Linear> which,
+                     MatrixView<const float> x, std::span<const MatrixView<float>> out,
+                     ForwardObserver* observer) {
+  Workspace& w = *work_;
+  for (std::size_t i = 0; i < which.size(); ++i) {
+    const Tensor& norm = layer.input_norms[static_cast<std::size_t>(which[i])];
+    MatrixView<const float> input = x;
+    Tensor normed;
+    if (norm.defined()) {
+      normed = Workspace::make(x.rows, x.cols, *pool_);
+      rms_norm(context_, x, norm, config_.input_norm_eps, Workspace::view(normed, x.rows));
+      input = Workspace::view(normed, x.rows);
+    }
+    if (i == 0 || norm.defined()) {
+      quantize(context_, input, w.quantized);
+      if (observer) observer->on_quantized(index, which[i], input, w.quantized);
+    }
+    ternary_linear(context_, layer.linear(which[i]), w.quantized, out[i], w.scratch);
+  }
+}
+
+}  // namespace bitnet

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The forward pass of a decoder with BitLinear layers.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "bitnet/model/config.h"
+#include "bitnet/model/kv_cache.h"
+#include "bitnet/model/rope_table.h"
+#include "bitnet/model/weights.h"
+#include "bitnet/ops/context.h"
+#include "bitnet/ops/linear.h"
+
+namespace bitnet {
+
+/// Lets a test or a profiler look into a step. Defaults do nothing.
+class ForwardObserver {
+ public:
+  virtual ~ForwardObserver() = default;
+  /// The residual stream: after the embedding (layer -1) and after each layer; [tokens, hidden].
+  virtual void on_hidden(std::int64_t /*layer*/, MatrixView<const float> /*hidden*/) {}
+  /// The input x of a quantization and the integers made of it, which may be changed. `first` is
+  /// the first of the matrices that read them.
+  virtual void on_quantized(std::int64_t /*layer*/, Linear /*first*/, MatrixView<const float> /*x*/,
+                            QuantizedRows& /*q*/) {}
+};
+
+/// Runs one model. The weights are shared and never written; working memory is the decoder's own,
+/// so that several decoders may run the same weights, each on one thread at a time.
+class Decoder {
+ public:
+  /// At most this many tokens are computed at once.
+  static constexpr std::int64_t kMaxChunk = 512;
+
+  Decoder(ModelConfig config, std::shared_ptr<const Weights> weights, OpContext context,
+          HybridMemoryPool& pool = default_pool());
+  ~Decoder();
+  Decoder(Decoder&&) noexcept;
+  Decoder& operator=(Decoder&&) noexcept;
+
+  const ModelConfig& config() const noexcept { return config_; }
+  const Weights& weights() const noexcept { return *weights_; }
+
+  /// Appends 1 to kMaxChunk tokens to `cache` and returns the normalized last hidden state of each
+  /// [tokens, hidden], valid until the next call. The result of a token does not depend on how
+  /// tokens were grouped into calls. Throws Error{invalid_argument} for ids outside the vocabulary,
+  /// a full context; the cache is as before then.
+  MatrixView<const float> forward(std::span<const std::int32_t> ids, KvCache& cache,
+                                  ForwardObserver* observer = nullptr);
+
+  /// Logits of rows that forward() returned: out [rows, vocab].
+  void logits(MatrixView<const float> hidden, MatrixView<float> out);
+
+ private:
+  struct Workspace;
+  void attention_block(const LayerWeights& layer, std::int64_t index, KvCache& cache,
+                       std::int64_t tokens, ForwardObserver* observer);
+  void ffn_block(const LayerWeights& layer, std::int64_t index, std::int64_t tokens,
+                 ForwardObserver* observer);
+  void linear(const LayerWeights& layer, std::int64_t index, std::span<const Linear> which,
+              MatrixView<const float> x, std::span<const MatrixView<float>> out,
+              ForwardObserver* observer);
+
+  ModelConfig config_;
+  std::shared_ptr<const Weights> weights_;
+  OpContext context_;
+  HybridMemoryPool* pool_;
+  RopeTable rope_;
+  std::unique_ptr<Workspace> work_;
+};
+
+}  // namespace bitnet

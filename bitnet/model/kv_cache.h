@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Keys and values of the positions computed so far.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "bitnet/model/config.h"
+#include "bitnet/ops/attention.h"
+#include "bitnet/tensor/tensor.h"
+
+namespace bitnet {
+
+/// float32, one pair of tensors a layer, grown by doubling up to max_positions: memory follows use.
+/// Copying a cache is spelled clone(). Thread-compatible.
+class KvCache {
+ public:
+  /// max_positions in [1, config.max_positions]; throws Error{invalid_argument} otherwise.
+  KvCache(const ModelConfig& config, std::int64_t max_positions,
+          HybridMemoryPool& pool = default_pool());
+  KvCache(KvCache&&) noexcept = default;
+  KvCache& operator=(KvCache&&) noexcept = default;
+
+  /// Positions held, and how many may be.
+  std::int64_t size() const noexcept { return size_; }
+  std::int64_t max_positions() const noexcept { return max_positions_; }
+
+  /// Makes room for `positions` in all; throws Error{invalid_argument} beyond max_positions,
+  /// {out_of_memory}; in both cases the cache is as before.
+  void reserve(std::int64_t positions);
+  /// Declares the first `positions` valid: after a step, or fewer to go back.
+  void resize(std::int64_t positions);
+  void clear() noexcept { size_ = 0; }
+
+  KvLayerView layer(std::int64_t index);
+
+  KvCache clone() const;
+
+  /// Bytes of a full cache of `positions` positions.
+  static std::uint64_t byte_size(const ModelConfig& config, std::int64_t positions);
+
+ private:
+  struct Layer {
+    Tensor keys;    // [kv_heads][capacity / 16][dim][16]
+    Tensor values;  // [kv_heads][capacity][dim]
+  };
+  Layer grown(const Layer& old, std::int64_t capacity) const;
+
+  std::int64_t kv_heads_, dim_, max_positions_;
+  std::int64_t size_ = 0;
+  std::int64_t capacity_ = 0;
+  HybridMemoryPool* pool_;
+  std::vector<Layer> layers_;
+};
+
+}  // namespace bitnet
