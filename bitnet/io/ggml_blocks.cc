@@ -30,7 +30,11 @@ float extreme(const float* x, int count) noexcept {
   return best;
 }
 
-float inverse(float d) noexcept { return d != 0 ? 1.0f / d : 0.0f; }
+/// 1 / d; 0 where that is not a number to multiply with.
+float inverse(float d) noexcept {
+  const float result = 1.0f / d;
+  return std::isfinite(result) ? result : 0.0f;
+}
 
 int clamp_round(float value, int low, int high) noexcept {
   return static_cast<int>(
@@ -115,6 +119,17 @@ void check(const char* what, DType type, std::size_t columns, std::size_t bytes)
                                      " do not fill " + std::to_string(bytes) + " bytes");
 }
 
+/// Block types scale by a half: values beyond its range, NaN included, have no code.
+void check_range(DType type, std::span<const float> values) {
+  constexpr float kMaxHalf = 65504.0f;
+  if (info(type).block_elements == 1) return;
+  const bool fits = std::all_of(values.begin(), values.end(),
+                                [](float value) { return std::fabs(value) <= kMaxHalf; });
+  if (!fits)
+    fail(Errc::invalid_argument,
+         "quantize_row: " + std::string(info(type).name) + " needs finite values of at most 65504");
+}
+
 [[noreturn]] void fail_type(const char* what, DType type) {
   fail(Errc::invalid_argument,
        std::string(what) + ": type " + std::string(info(type).name) + " is not a real number's");
@@ -156,6 +171,7 @@ void dequantize_row(DType type, std::span<const std::byte> row, std::span<float>
 
 void quantize_row(DType type, std::span<const float> values, std::span<std::byte> row) {
   check("quantize_row", type, values.size(), row.size());
+  check_range(type, values);
   auto* to = reinterpret_cast<Byte*>(row.data());
   const auto blocks = [&](auto function) {
     const auto elements = static_cast<std::size_t>(info(type).block_elements);
