@@ -24,6 +24,9 @@ const GgufFamily& gguf_family_for(const ModelConfig& config);
 
 /// Keys that this project writes beside llama.cpp's.
 inline constexpr std::string_view kHiddenActKey = "bitnet_core.hidden_act";
+/// gamma of every ternary matrix as float32, [layers * 7] in the order of Linear: TQ1_0 and TQ2_0
+/// store it in half precision, which would change logits.
+inline constexpr std::string_view kGammasKey = "bitnet_core.weight_scales";
 inline constexpr std::string_view kInputNormEpsKey = "bitnet_core.input_norm_rms_epsilon";
 
 /// Reads and validates. Throws FileError: E_KEY, E_KEYTYPE, E_CONFIG, E_ACT (say --activation).

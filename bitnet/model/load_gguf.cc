@@ -56,6 +56,11 @@ class GgufLoader {
         problems_(path),
         config_(config_from_gguf(file_, options.overrides)) {
     for (const GgufTensor& t : file_.tensors()) total_ += t.size_bytes;
+    if (!file_.find(kGammasKey)) return;
+    gammas_ = file_.get_f32_array(kGammasKey);
+    if (gammas_.size() != static_cast<std::size_t>(config_.num_layers) * kLinears.size())
+      problems_.add(std::string(kGammasKey), std::to_string(gammas_.size()) + " values",
+                    "7 for each of " + std::to_string(config_.num_layers) + " layers");
   }
 
   LoadedModel load() {
@@ -162,6 +167,8 @@ class GgufLoader {
       matrix.scales = std::move(unpacked.group_scales);
     }
     apply_scale_tensor(base + ".scale", matrix);
+    if (!gammas_.empty() && matrix.granularity == ScaleGranularity::tensor)
+      use_exact_gamma(from, index, which, matrix);
     check_scale(from, matrix.scale);
     matrix.codes = std::move(unpacked.codes);
     if (family_.permuted_rope && (which == Linear::q || which == Linear::k)) unpermute(matrix);
@@ -180,6 +187,21 @@ class GgufLoader {
     check_scale(from, factor);
     matrix.scale *= factor;
     for (float& scale : matrix.scales) scale *= factor;
+  }
+
+  // Takes float32 gamma where the block scales are its half-precision rounding.
+  void use_exact_gamma(const TensorBytesView& from, std::int64_t index, Linear which,
+                       TernaryMatrix& matrix) {
+    const float gamma =
+        gammas_[static_cast<std::size_t>(index * 7) + static_cast<std::size_t>(which)];
+    check_scale(from, gamma);
+    const bool all_zero = matrix.scale == 1.0f;
+    if (!all_zero && std::abs(gamma - matrix.scale) > gamma * 0x1p-10f + 0x1p-24f)
+      throw FileError(Errc::corrupt_file,
+                      {"E_SCALE", from.file, from.offset, "tensor '" + from.name + "'",
+                       "scale " + std::to_string(matrix.scale),
+                       std::string(kGammasKey) + " says " + std::to_string(gamma)});
+    matrix.scale = gamma;
   }
 
   void unpermute(TernaryMatrix& matrix) {
@@ -225,6 +247,7 @@ class GgufLoader {
   Problems problems_;
   ModelConfig config_;
   std::set<std::string> expected_;
+  std::vector<float> gammas_;  // empty: the blocks' own scales
   std::uint64_t done_ = 0, total_ = 0;
 };
 

@@ -5,6 +5,7 @@
 
 #include "bitnet/io/safetensors_folder.h"
 #include "bitnet/model/config_hf.h"
+#include "bitnet/model/hf_names.h"
 #include "bitnet/model/loader.h"
 #include "bitnet/model/tensor_builder.h"
 
@@ -19,26 +20,6 @@ class HfSource final : public ModelSource {
   void check_intact() const override { folder.check_intact(); }
   SafetensorsFolder folder;
 };
-
-const char* projection_name(Linear which) {
-  switch (which) {
-    case Linear::q:
-      return "self_attn.q_proj";
-    case Linear::k:
-      return "self_attn.k_proj";
-    case Linear::v:
-      return "self_attn.v_proj";
-    case Linear::o:
-      return "self_attn.o_proj";
-    case Linear::gate:
-      return "mlp.gate_proj";
-    case Linear::up:
-      return "mlp.up_proj";
-    case Linear::down:
-      break;
-  }
-  return "mlp.down_proj";
-}
 
 bool is_float(const std::optional<DType>& type) {
   return type == DType::f32 || type == DType::f16 || type == DType::bf16;
@@ -62,31 +43,27 @@ class HfLoader {
     check_all();
     problems_.throw_if_any();
     auto weights = std::make_shared<Weights>();
-    weights->embedding = dense("model.embed_tokens.weight");
-    weights->head = config_.tied_head ? weights->embedding : dense("lm_head.weight");
-    weights->norm = norm("model.norm.weight", config_.hidden_size);
+    weights->embedding = dense(hf_names::kEmbedding);
+    weights->head = config_.tied_head ? weights->embedding : dense(hf_names::kHead);
+    weights->norm = norm(hf_names::kNorm, config_.hidden_size);
     for (std::int64_t i = 0; i < config_.num_layers; ++i) weights->layers.push_back(layer(i));
     source_->check_intact();
     return {config_, std::move(weights), source_, std::move(warnings_)};
   }
 
  private:
-  static std::string layer_name(std::int64_t index, const std::string& rest) {
-    return "model.layers." + std::to_string(index) + "." + rest;
-  }
-
   // First every name, type and shape, so that all problems are told at once; then the reading.
   void check_all() {
     const Shape table{config_.vocab_size, config_.hidden_size};
-    expect_float("model.embed_tokens.weight", table);
-    if (!config_.tied_head) expect_float("lm_head.weight", table);
-    expect_float("model.norm.weight", {config_.hidden_size});
+    expect_float(hf_names::kEmbedding, table);
+    if (!config_.tied_head) expect_float(hf_names::kHead, table);
+    expect_float(hf_names::kNorm, {config_.hidden_size});
     for (std::int64_t i = 0; i < config_.num_layers; ++i) {
-      expect_float(layer_name(i, "input_layernorm.weight"), {config_.hidden_size});
-      expect_float(layer_name(i, "post_attention_layernorm.weight"), {config_.hidden_size});
+      expect_float(hf_names::in_layer(i, hf_names::kAttentionNorm), {config_.hidden_size});
+      expect_float(hf_names::in_layer(i, hf_names::kFfnNorm), {config_.hidden_size});
       if (config_.sub_norms) {
-        expect_float(layer_name(i, "self_attn.attn_sub_norm.weight"), {config_.q_size()});
-        expect_float(layer_name(i, "mlp.ffn_sub_norm.weight"), {config_.intermediate_size});
+        expect_float(hf_names::in_layer(i, hf_names::kAttentionSubNorm), {config_.q_size()});
+        expect_float(hf_names::in_layer(i, hf_names::kFfnSubNorm), {config_.intermediate_size});
       }
       for (const Linear which : kLinears) expect_linear(i, which);
     }
@@ -95,7 +72,7 @@ class HfLoader {
   }
 
   void unexpected(const SafetensorsTensor& tensor) {
-    if (tensor.name == "lm_head.weight" || tensor.name.ends_with(".rotary_emb.inv_freq"))
+    if (tensor.name == hf_names::kHead || tensor.name.ends_with(".rotary_emb.inv_freq"))
       warnings_.push_back("tensor '" + tensor.name + "' is not used");
     else
       problems_.add(tensor.name, describe(tensor), "no tensor of this name in this architecture");
@@ -116,7 +93,7 @@ class HfLoader {
   }
 
   void expect_linear(std::int64_t index, Linear which) {
-    const std::string base = layer_name(index, projection_name(which));
+    const std::string base = hf_names::linear(index, which, "");
     const Shape shape = shape_of(which, config_);
     if (config_.input_norms) expect_float(base + ".rms_norm.weight", {shape[1]});
     if (config_.online) {
@@ -159,7 +136,7 @@ class HfLoader {
   }
 
   TernaryMatrix linear(std::int64_t index, Linear which) {
-    const std::string base = layer_name(index, projection_name(which));
+    const std::string base = hf_names::linear(index, which, "");
     const Shape shape = shape_of(which, config_);
     const TensorBytesView from = view(base + ".weight");
     TernaryMatrix matrix;
@@ -183,19 +160,19 @@ class HfLoader {
 
   LayerWeights layer(std::int64_t i) {
     LayerWeights w;
-    w.attention_norm = norm(layer_name(i, "input_layernorm.weight"), config_.hidden_size);
-    w.ffn_norm = norm(layer_name(i, "post_attention_layernorm.weight"), config_.hidden_size);
+    w.attention_norm = norm(hf_names::in_layer(i, hf_names::kAttentionNorm), config_.hidden_size);
+    w.ffn_norm = norm(hf_names::in_layer(i, hf_names::kFfnNorm), config_.hidden_size);
     if (config_.sub_norms) {
       w.attention_sub_norm =
-          norm(layer_name(i, "self_attn.attn_sub_norm.weight"), config_.q_size());
-      w.ffn_sub_norm = norm(layer_name(i, "mlp.ffn_sub_norm.weight"), config_.intermediate_size);
+          norm(hf_names::in_layer(i, hf_names::kAttentionSubNorm), config_.q_size());
+      w.ffn_sub_norm =
+          norm(hf_names::in_layer(i, hf_names::kFfnSubNorm), config_.intermediate_size);
     }
     for (const Linear which : kLinears) {
       w.linear(which) = linear(i, which);
       if (config_.input_norms)
         w.input_norms[static_cast<std::size_t>(which)] =
-            norm(layer_name(i, projection_name(which)) + ".rms_norm.weight",
-                 shape_of(which, config_)[1]);
+            norm(hf_names::linear(i, which, ".rms_norm.weight"), shape_of(which, config_)[1]);
     }
     return w;
   }

@@ -136,6 +136,12 @@ UnpackedTernary unpack_ternary(const TensorBytesView& from, PackedFormat format,
     out.codes = Tensor::borrow(DType::ternary2, shape, from.bytes.data(), std::move(keeper));
     return out;
   }
+  const auto needed = packed_bytes(format, rows, cols);
+  if (!needed || *needed > from.bytes.size())
+    fail_tensor(from, "E_BLOCK", from.offset,
+                " [" + std::to_string(rows) + ", " + std::to_string(cols) + "]",
+                std::to_string(from.bytes.size()) + " bytes",
+                "the shape does not fill blocks of layout " + std::string(name(format)));
   const bool grouped = format == PackedFormat::tq1_0 || format == PackedFormat::tq2_0;
   if (grouped) out.group_scales.resize(static_cast<std::size_t>(rows * (cols / 256)));
   out.codes = Tensor::allocate(DType::ternary2, shape, *options.pool);
