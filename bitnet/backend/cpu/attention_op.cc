@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include <algorithm>
+
+#include "bitnet/backend/cpu/cpu_ops.h"
+#include "bitnet/backend/cpu/kernels/attention/attention.h"
+#include "bitnet/backend/cpu/worker_scratch.h"
+
+namespace bitnet::cpu {
+
+namespace {
+
+// Tokens of a unit of work: whole blocks of the kernel's rows for any number of heads per kv head.
+constexpr std::int64_t kUnitTokens = 16;
+
+}  // namespace
+
+// Units are a kv head and up to 16 tokens, the last tokens (which see most) first, dealt out in
+// turn.
+void attention(const AttentionArgs& args, ThreadPool& pool) {
+  static const auto run = choose(attention_kernels(), isa::active()).run;
+  const std::int64_t group = args.heads / args.kv_heads;
+  const std::int64_t blocks = (args.tokens + kUnitTokens - 1) / kUnitTokens;
+  const std::int64_t positions = args.first_position + args.tokens;
+  pool.run([&](int worker, int count) {
+    for (std::int64_t unit = worker; unit < blocks * args.kv_heads; unit += count) {
+      const std::int64_t kv = unit % args.kv_heads;
+      const std::int64_t first = (blocks - 1 - unit / args.kv_heads) * kUnitTokens;
+      AttentionArgs part = args;
+      part.q += first * args.q_stride + kv * group * args.dim;
+      part.out += first * args.out_stride + kv * group * args.dim;
+      part.keys += kv * args.capacity * args.dim;
+      part.values += kv * args.capacity * args.dim;
+      part.first_position += first;
+      part.tokens = std::min(kUnitTokens, args.tokens - first);
+      part.heads = group;
+      part.kv_heads = 1;
+      part.scratch = worker_scratch(attention_scratch_floats(positions, args.dim));
+      run(part);
+    }
+  });
+}
+
+}  // namespace bitnet::cpu

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The CPU backend's float ops: the entries of OpTable (ops/op_table.h), formulas in ops/args.h.
+// Each picks its kernel by isa::active() once and divides its work in a fixed way; results do not
+// depend on the kernel nor on the number of workers.
+#pragma once
+
+#include "bitnet/base/thread_pool.h"
+#include "bitnet/ops/args.h"
+
+namespace bitnet::cpu {
+
+void rms_norm(const RmsNormArgs& args, ThreadPool& pool);
+void gated_activation(const GatedActivationArgs& args, ThreadPool& pool);
+void add(const AddArgs& args, ThreadPool& pool);
+void rope(const RopeArgs& args, ThreadPool& pool);
+void kv_write(const KvWriteArgs& args, ThreadPool& pool);
+/// The scratch of these two comes from worker_scratch(); std::bad_alloc where it cannot grow.
+void dense_linear(const DenseLinearArgs& args, ThreadPool& pool);
+void attention(const AttentionArgs& args, ThreadPool& pool);
+void embed(const EmbedArgs& args, ThreadPool& pool);
+
+}  // namespace bitnet::cpu

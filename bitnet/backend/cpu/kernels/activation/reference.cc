@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Element-wise kernels: plain C++, the definition.
+#include "bitnet/backend/cpu/kernels/activation/activation_impl.h"
+#include "bitnet/backend/cpu/simd/scalar.h"
+
+namespace bitnet::cpu {
+
+void gated_activation_reference(const GatedActivationArgs& args) noexcept {
+  gated_activation_rows<F32x16>(args);
+}
+void add_reference(const AddArgs& args) noexcept { add_rows<F32x16>(args); }
+void exp_reference(const ExpArgs& args) noexcept { exp_all<F32x16>(args); }
+
+}  // namespace bitnet::cpu

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// F32x16 in two AVX2 registers. Contracts: simd/scalar.h.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace bitnet::cpu {
+namespace {
+
+struct F32x16 {
+  __m256 a, b;  // lanes 0 to 7, 8 to 15
+
+  static constexpr int kRegisters = 8;
+
+  static F32x16 zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+  static F32x16 set1(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+  static F32x16 load(const void* p) {
+    const auto* f = static_cast<const float*>(p);
+    return {_mm256_loadu_ps(f), _mm256_loadu_ps(f + 8)};
+  }
+  static F32x16 load_partial(const float* p, int n) {
+    return {_mm256_maskload_ps(p, first(n)), _mm256_maskload_ps(p + 8, first(n - 8))};
+  }
+  static F32x16 load_bf16(const void* p) {
+    return {shifted(_mm256_cvtepu16_epi32(half(p, 0))), shifted(_mm256_cvtepu16_epi32(half(p, 1)))};
+  }
+  static F32x16 load_f16(const void* p) {
+    return {_mm256_cvtph_ps(half(p, 0)), _mm256_cvtph_ps(half(p, 1))};
+  }
+  static F32x16 set1_f16(const void* p) {
+    std::uint16_t h;
+    __builtin_memcpy(&h, p, sizeof h);
+    return set1(_cvtsh_ss(h));
+  }
+  static F32x16 load_i8(const void* p) {
+    const __m128i q = half(p, 0);
+    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(q)),
+            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(q, q)))};
+  }
+  static F32x16 load_bits(const std::uint8_t* p, int shift, int mask) {
+    const __m128i q = half(p, 0);
+    return {bits(q, shift, mask), bits(_mm_unpackhi_epi64(q, q), shift, mask)};
+  }
+  void store(float* p) const {
+    _mm256_storeu_ps(p, a);
+    _mm256_storeu_ps(p + 8, b);
+  }
+  void store_partial(float* p, int n) const {
+    _mm256_maskstore_ps(p, first(n), a);
+    _mm256_maskstore_ps(p + 8, first(n - 8), b);
+  }
+
+  friend F32x16 operator+(F32x16 x, F32x16 y) {
+    return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)};
+  }
+  friend F32x16 operator-(F32x16 x, F32x16 y) {
+    return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)};
+  }
+  friend F32x16 operator*(F32x16 x, F32x16 y) {
+    return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)};
+  }
+  friend F32x16 operator/(F32x16 x, F32x16 y) {
+    return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)};
+  }
+  F32x16 operator-() const {
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    return {_mm256_xor_ps(a, sign), _mm256_xor_ps(b, sign)};
+  }
+  static F32x16 fma(F32x16 x, F32x16 y, F32x16 z) {
+    return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)};
+  }
+  static F32x16 max(F32x16 x, F32x16 y) {
+    return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)};
+  }
+  static F32x16 min(F32x16 x, F32x16 y) {
+    return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)};
+  }
+  static F32x16 scale_by_power_of_2(F32x16 x, F32x16 n) {
+    return {scaled(x.a, n.a), scaled(x.b, n.b)};
+  }
+  float sum() const {
+    const __m256 a8 = _mm256_add_ps(a, b);
+    const __m128 a4 = _mm_add_ps(_mm256_castps256_ps128(a8), _mm256_extractf128_ps(a8, 1));
+    const __m128 a2 = _mm_add_ps(a4, _mm_movehl_ps(a4, a4));
+    return _mm_cvtss_f32(_mm_add_ss(a2, _mm_movehdup_ps(a2)));
+  }
+  float max_lane() const {
+    const __m256 a8 = _mm256_max_ps(a, b);
+    const __m128 a4 = _mm_max_ps(_mm256_castps256_ps128(a8), _mm256_extractf128_ps(a8, 1));
+    const __m128 a2 = _mm_max_ps(a4, _mm_movehl_ps(a4, a4));
+    return _mm_cvtss_f32(_mm_max_ss(a2, _mm_movehdup_ps(a2)));
+  }
+
+ private:
+  static __m256i first(int n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  }
+  static __m128i half(const void* p, int index) {
+    return _mm_loadu_si128(static_cast<const __m128i*>(p) + index);
+  }
+  static __m256 shifted(__m256i wide) { return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16)); }
+  static __m256 bits(__m128i bytes, int shift, int mask) {
+    const __m256i wide = _mm256_srl_epi32(_mm256_cvtepu8_epi32(bytes), _mm_cvtsi32_si128(shift));
+    return _mm256_cvtepi32_ps(_mm256_and_si256(wide, _mm256_set1_epi32(mask)));
+  }
+  static __m256 power(__m256i n) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
+  }
+  static __m256 scaled(__m256 x, __m256 n) {
+    const __m256i k = _mm256_cvtps_epi32(n);
+    const __m256i h = _mm256_srai_epi32(k, 1);
+    return _mm256_mul_ps(_mm256_mul_ps(x, power(h)), power(_mm256_sub_epi32(k, h)));
+  }
+};
+
+}  // namespace
+}  // namespace bitnet::cpu

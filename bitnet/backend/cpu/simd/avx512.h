@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// F32x16 in one AVX-512 register. Contracts: simd/scalar.h.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace bitnet::cpu {
+namespace {
+
+struct F32x16 {
+  __m512 v;
+
+  static constexpr int kRegisters = 32;
+
+  static F32x16 zero() { return {_mm512_setzero_ps()}; }
+  static F32x16 set1(float x) { return {_mm512_set1_ps(x)}; }
+  static F32x16 load(const void* p) { return {_mm512_loadu_ps(p)}; }
+  static F32x16 load_partial(const float* p, int n) { return {_mm512_maskz_loadu_ps(first(n), p)}; }
+  static F32x16 load_bf16(const void* p) {
+    const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(wide, 16))};
+  }
+  static F32x16 load_f16(const void* p) {
+    return {_mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)))};
+  }
+  static F32x16 set1_f16(const void* p) {
+    std::uint16_t h;
+    __builtin_memcpy(&h, p, sizeof h);
+    return set1(_cvtsh_ss(h));
+  }
+  static F32x16 load_i8(const void* p) {
+    return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes(p)))};
+  }
+  static F32x16 load_bits(const std::uint8_t* p, int shift, int mask) {
+    const __m512i wide = _mm512_cvtepu8_epi32(bytes(p));
+    const __m512i shifted = _mm512_srl_epi32(wide, _mm_cvtsi32_si128(shift));
+    return {_mm512_cvtepi32_ps(_mm512_and_si512(shifted, _mm512_set1_epi32(mask)))};
+  }
+  void store(float* p) const { _mm512_storeu_ps(p, v); }
+  void store_partial(float* p, int n) const { _mm512_mask_storeu_ps(p, first(n), v); }
+
+  friend F32x16 operator+(F32x16 a, F32x16 b) { return {_mm512_add_ps(a.v, b.v)}; }
+  friend F32x16 operator-(F32x16 a, F32x16 b) { return {_mm512_sub_ps(a.v, b.v)}; }
+  friend F32x16 operator*(F32x16 a, F32x16 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+  friend F32x16 operator/(F32x16 a, F32x16 b) { return {_mm512_div_ps(a.v, b.v)}; }
+  F32x16 operator-() const { return {_mm512_xor_ps(v, _mm512_set1_ps(-0.0f))}; }
+  static F32x16 fma(F32x16 a, F32x16 b, F32x16 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+  static F32x16 max(F32x16 a, F32x16 b) { return {_mm512_max_ps(a.v, b.v)}; }
+  static F32x16 min(F32x16 a, F32x16 b) { return {_mm512_min_ps(a.v, b.v)}; }
+  static F32x16 scale_by_power_of_2(F32x16 x, F32x16 n) { return {_mm512_scalef_ps(x.v, n.v)}; }
+  float sum() const {
+    const __m256 a8 = _mm256_add_ps(low(), high());
+    const __m128 a4 = _mm_add_ps(_mm256_castps256_ps128(a8), _mm256_extractf128_ps(a8, 1));
+    const __m128 a2 = _mm_add_ps(a4, _mm_movehl_ps(a4, a4));
+    return _mm_cvtss_f32(_mm_add_ss(a2, _mm_movehdup_ps(a2)));
+  }
+  float max_lane() const {
+    const __m256 a8 = _mm256_max_ps(low(), high());
+    const __m128 a4 = _mm_max_ps(_mm256_castps256_ps128(a8), _mm256_extractf128_ps(a8, 1));
+    const __m128 a2 = _mm_max_ps(a4, _mm_movehl_ps(a4, a4));
+    return _mm_cvtss_f32(_mm_max_ss(a2, _mm_movehdup_ps(a2)));
+  }
+
+ private:
+  static __mmask16 first(int n) { return static_cast<__mmask16>((1u << n) - 1); }
+  static __m128i bytes(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
+  __m256 low() const { return _mm512_castps512_ps256(v); }
+  __m256 high() const { return _mm512_extractf32x8_ps(v, 1); }
+};
+
+}  // namespace
+}  // namespace bitnet::cpu

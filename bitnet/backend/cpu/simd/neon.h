@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// F32x16 in four NEON registers. Contracts: simd/scalar.h.
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cstdint>
+
+namespace bitnet::cpu {
+namespace {
+
+struct F32x16 {
+  float32x4_t q0, q1, q2, q3;
+
+  static constexpr int kRegisters = 8;
+
+  static F32x16 zero() { return set1(0.0f); }
+  static F32x16 set1(float x) {
+    const float32x4_t q = vdupq_n_f32(x);
+    return {q, q, q, q};
+  }
+  static F32x16 load(const void* p) {
+    const auto* f = static_cast<const float*>(p);
+    return {vld1q_f32(f), vld1q_f32(f + 4), vld1q_f32(f + 8), vld1q_f32(f + 12)};
+  }
+  static F32x16 load_partial(const float* p, int n) {
+    float lane[16] = {};
+    for (int i = 0; i < n; ++i) lane[i] = p[i];
+    return load(lane);
+  }
+  static F32x16 load_bf16(const void* p) {
+    const auto* h = static_cast<const std::uint16_t*>(p);
+    const uint16x8_t a = vld1q_u16(h), b = vld1q_u16(h + 8);
+    return {shifted(vget_low_u16(a)), shifted(vget_high_u16(a)), shifted(vget_low_u16(b)),
+            shifted(vget_high_u16(b))};
+  }
+  static F32x16 load_f16(const void* p) {
+    const auto* h = static_cast<const std::uint16_t*>(p);
+    const float16x8_t a = vreinterpretq_f16_u16(vld1q_u16(h));
+    const float16x8_t b = vreinterpretq_f16_u16(vld1q_u16(h + 8));
+    return {vcvt_f32_f16(vget_low_f16(a)), vcvt_f32_f16(vget_high_f16(a)),
+            vcvt_f32_f16(vget_low_f16(b)), vcvt_f32_f16(vget_high_f16(b))};
+  }
+  static F32x16 set1_f16(const void* p) {
+    std::uint16_t h;
+    __builtin_memcpy(&h, p, sizeof h);
+    return set1(vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(h))), 0));
+  }
+  static F32x16 load_i8(const void* p) {
+    const int8x16_t q = vld1q_s8(static_cast<const std::int8_t*>(p));
+    const int16x8_t a = vmovl_s8(vget_low_s8(q)), b = vmovl_s8(vget_high_s8(q));
+    return {vcvtq_f32_s32(vmovl_s16(vget_low_s16(a))), vcvtq_f32_s32(vmovl_s16(vget_high_s16(a))),
+            vcvtq_f32_s32(vmovl_s16(vget_low_s16(b))), vcvtq_f32_s32(vmovl_s16(vget_high_s16(b)))};
+  }
+  static F32x16 load_bits(const std::uint8_t* p, int shift, int mask) {
+    const uint8x16_t moved = vshlq_u8(vld1q_u8(p), vdupq_n_s8(static_cast<std::int8_t>(-shift)));
+    const uint8x16_t q = vandq_u8(moved, vdupq_n_u8(static_cast<std::uint8_t>(mask)));
+    const uint16x8_t a = vmovl_u8(vget_low_u8(q)), b = vmovl_u8(vget_high_u8(q));
+    return {vcvtq_f32_u32(vmovl_u16(vget_low_u16(a))), vcvtq_f32_u32(vmovl_u16(vget_high_u16(a))),
+            vcvtq_f32_u32(vmovl_u16(vget_low_u16(b))), vcvtq_f32_u32(vmovl_u16(vget_high_u16(b)))};
+  }
+  void store(float* p) const {
+    vst1q_f32(p, q0);
+    vst1q_f32(p + 4, q1);
+    vst1q_f32(p + 8, q2);
+    vst1q_f32(p + 12, q3);
+  }
+  void store_partial(float* p, int n) const {
+    float lane[16];
+    store(lane);
+    for (int i = 0; i < n; ++i) p[i] = lane[i];
+  }
+
+  friend F32x16 operator+(F32x16 x, F32x16 y) {
+    return {vaddq_f32(x.q0, y.q0), vaddq_f32(x.q1, y.q1), vaddq_f32(x.q2, y.q2),
+            vaddq_f32(x.q3, y.q3)};
+  }
+  friend F32x16 operator-(F32x16 x, F32x16 y) {
+    return {vsubq_f32(x.q0, y.q0), vsubq_f32(x.q1, y.q1), vsubq_f32(x.q2, y.q2),
+            vsubq_f32(x.q3, y.q3)};
+  }
+  friend F32x16 operator*(F32x16 x, F32x16 y) {
+    return {vmulq_f32(x.q0, y.q0), vmulq_f32(x.q1, y.q1), vmulq_f32(x.q2, y.q2),
+            vmulq_f32(x.q3, y.q3)};
+  }
+  friend F32x16 operator/(F32x16 x, F32x16 y) {
+    return {vdivq_f32(x.q0, y.q0), vdivq_f32(x.q1, y.q1), vdivq_f32(x.q2, y.q2),
+            vdivq_f32(x.q3, y.q3)};
+  }
+  F32x16 operator-() const { return {vnegq_f32(q0), vnegq_f32(q1), vnegq_f32(q2), vnegq_f32(q3)}; }
+  static F32x16 fma(F32x16 x, F32x16 y, F32x16 z) {
+    return {vfmaq_f32(z.q0, x.q0, y.q0), vfmaq_f32(z.q1, x.q1, y.q1), vfmaq_f32(z.q2, x.q2, y.q2),
+            vfmaq_f32(z.q3, x.q3, y.q3)};
+  }
+  // vmaxq_f32 would return NaN where either is NaN.
+  static F32x16 max(F32x16 x, F32x16 y) {
+    return {greater(x.q0, y.q0), greater(x.q1, y.q1), greater(x.q2, y.q2), greater(x.q3, y.q3)};
+  }
+  static F32x16 min(F32x16 x, F32x16 y) {
+    return {less(x.q0, y.q0), less(x.q1, y.q1), less(x.q2, y.q2), less(x.q3, y.q3)};
+  }
+  static F32x16 scale_by_power_of_2(F32x16 x, F32x16 n) {
+    return {scaled(x.q0, n.q0), scaled(x.q1, n.q1), scaled(x.q2, n.q2), scaled(x.q3, n.q3)};
+  }
+  float sum() const {
+    const float32x4_t a4 = vaddq_f32(vaddq_f32(q0, q2), vaddq_f32(q1, q3));
+    const float32x2_t a2 = vadd_f32(vget_low_f32(a4), vget_high_f32(a4));
+    return vget_lane_f32(a2, 0) + vget_lane_f32(a2, 1);
+  }
+  float max_lane() const {
+    const float32x4_t a4 = greater(greater(q0, q2), greater(q1, q3));
+    float lane[4];
+    vst1q_f32(lane, a4);
+    float m = lane[0];
+    for (int i = 1; i < 4; ++i) m = lane[i] > m ? lane[i] : m;
+    return m;
+  }
+
+ private:
+  static float32x4_t shifted(uint16x4_t h) { return vreinterpretq_f32_u32(vshll_n_u16(h, 16)); }
+  static float32x4_t greater(float32x4_t x, float32x4_t y) {
+    return vbslq_f32(vcgtq_f32(x, y), x, y);
+  }
+  static float32x4_t less(float32x4_t x, float32x4_t y) { return vbslq_f32(vcltq_f32(x, y), x, y); }
+  static float32x4_t power(int32x4_t n) {
+    return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23));
+  }
+  static float32x4_t scaled(float32x4_t x, float32x4_t n) {
+    const int32x4_t k = vcvtq_s32_f32(n);
+    const int32x4_t h = vshrq_n_s32(k, 1);
+    return vmulq_f32(vmulq_f32(x, power(h)), power(vsubq_s32(k, h)));
+  }
+};
+
+}  // namespace
+}  // namespace bitnet::cpu

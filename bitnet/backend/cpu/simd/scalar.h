@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// F32x16 in plain C++: the definition that the vector versions equal bit for bit.
+#pragma once
+
+#include <cstdint>
+
+namespace bitnet::cpu {
+namespace {
+
+/// 16 floats. Internal linkage: each kernel file owns its instantiations, so that no weak symbol of
+/// one ISA can be taken for another's. Not stated below: an operation acts lane by lane, rounds
+/// once (IEEE, nearest even), denormals kept.
+struct F32x16 {
+  float lane[16];
+
+  /// How many F32x16 the register file holds; kernels choose their tiles by it.
+  static constexpr int kRegisters = 8;
+
+  static F32x16 zero() { return set1(0.0f); }
+  static F32x16 set1(float x) {
+    return map([&](int) { return x; });
+  }
+  static F32x16 load(const void* p) {
+    F32x16 r;
+    __builtin_memcpy(r.lane, p, sizeof r.lane);
+    return r;
+  }
+  /// Lanes n to 15 are +0 and not read. 0 <= n <= 16
+  static F32x16 load_partial(const float* p, int n) {
+    return map([&](int i) { return i < n ? p[i] : 0.0f; });
+  }
+  static F32x16 load_bf16(const void* p) {
+    std::uint16_t h[16];
+    __builtin_memcpy(h, p, sizeof h);
+    return map([&](int i) { return __builtin_bit_cast(float, std::uint32_t{h[i]} << 16); });
+  }
+  static F32x16 load_f16(const void* p) {
+    std::uint16_t h[16];
+    __builtin_memcpy(h, p, sizeof h);
+    return map([&](int i) { return from_f16(h[i]); });
+  }
+  /// The half at p in all lanes.
+  static F32x16 set1_f16(const void* p) {
+    std::uint16_t h;
+    __builtin_memcpy(&h, p, sizeof h);
+    return set1(from_f16(h));
+  }
+  static F32x16 load_i8(const void* p) {
+    const auto* q = static_cast<const std::int8_t*>(p);
+    return map([&](int i) { return static_cast<float>(q[i]); });
+  }
+  /// (p[i] >> shift) & mask as a float.
+  static F32x16 load_bits(const std::uint8_t* p, int shift, int mask) {
+    return map([&](int i) { return static_cast<float>((p[i] >> shift) & mask); });
+  }
+  void store(float* p) const { __builtin_memcpy(p, lane, sizeof lane); }
+  void store_partial(float* p, int n) const {
+    for (int i = 0; i < n; ++i) p[i] = lane[i];
+  }
+
+  friend F32x16 operator+(const F32x16& a, const F32x16& b) {
+    return map([&](int i) { return a.lane[i] + b.lane[i]; });
+  }
+  friend F32x16 operator-(const F32x16& a, const F32x16& b) {
+    return map([&](int i) { return a.lane[i] - b.lane[i]; });
+  }
+  friend F32x16 operator*(const F32x16& a, const F32x16& b) {
+    return map([&](int i) { return a.lane[i] * b.lane[i]; });
+  }
+  friend F32x16 operator/(const F32x16& a, const F32x16& b) {
+    return map([&](int i) { return a.lane[i] / b.lane[i]; });
+  }
+  F32x16 operator-() const {
+    return map([&](int i) { return -lane[i]; });
+  }
+  /// a * b + c, rounded once.
+  static F32x16 fma(const F32x16& a, const F32x16& b, const F32x16& c) {
+    return map([&](int i) { return __builtin_fmaf(a.lane[i], b.lane[i], c.lane[i]); });
+  }
+  /// a > b ? a : b, so b where either is NaN.
+  static F32x16 max(const F32x16& a, const F32x16& b) {
+    return map([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
+  }
+  /// a < b ? a : b
+  static F32x16 min(const F32x16& a, const F32x16& b) {
+    return map([&](int i) { return a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]; });
+  }
+  /// x * 2^n, rounded once; n is integral, |n| <= 200, 0.5 < |x| < 2. NaN in either gives NaN in x.
+  static F32x16 scale_by_power_of_2(const F32x16& x, const F32x16& n) {
+    return map([&](int i) {
+      // n + 1.5 * 2^23 holds n in its low bits, also where n is NaN without undefined behaviour.
+      const std::int32_t k = __builtin_bit_cast(std::int32_t, n.lane[i] + 0x1.8p23f) - 0x4b400000;
+      const std::int32_t half = k >> 1;
+      return x.lane[i] * power(half) * power(k - half);
+    });
+  }
+  /// a[l] += a[l+8], a[l] += a[l+4], a[l] += a[l+2], a[l] += a[l+1]
+  float sum() const {
+    float a[16];
+    store(a);
+    for (int width = 8; width > 0; width /= 2)
+      for (int i = 0; i < width; ++i) a[i] += a[i + width];
+    return a[0];
+  }
+  float max_lane() const {
+    float m = lane[0];
+    for (int i = 1; i < 16; ++i) m = lane[i] > m ? lane[i] : m;
+    return m;
+  }
+
+ private:
+  template <class Fn>
+  static F32x16 map(Fn fn) {
+    F32x16 r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = fn(i);
+    return r;
+  }
+  static float power(std::int32_t n) {
+    return __builtin_bit_cast(float, static_cast<std::uint32_t>(n + 127) << 23);
+  }
+  // As bitnet/base/half.h, whose inline functions would be weak symbols here.
+  static float from_f16(std::uint16_t bits) {
+    const std::uint32_t sign = (bits & 0x8000u) << 16;
+    const std::uint32_t exponent = (bits >> 10) & 0x1fu;
+    const std::uint32_t mantissa = bits & 0x3ffu;
+    if (exponent == 0) {
+      const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
+      return __builtin_bit_cast(float, sign | __builtin_bit_cast(std::uint32_t, magnitude));
+    }
+    const std::uint32_t wide = exponent == 31 ? 255 : exponent + 112;
+    return __builtin_bit_cast(float, sign | (wide << 23) | (mantissa << 13));
+  }
+};
+
+}  // namespace
+}  // namespace bitnet::cpu
