@@ -12,12 +12,11 @@ void visit(const bitnet::Json& json) {
   if (json.is_string() && bitnet::json_quote(json.as_string()).size() < 2) __builtin_trap();
   if (json.is_array())
     for (const bitnet::Json& element : json.as_array()) visit(element);
-  if (json.is_object())
-    for (const auto& [key, member] : json.as_object())
-      if (json.find(key) != &member)
-        __builtin_trap();
-      else
-        visit(member);
+  if (!json.is_object()) return;
+  for (const auto& [key, member] : json.as_object()) {
+    if (json.find(key) != &member) __builtin_trap();
+    visit(member);
+  }
 }
 
 }  // namespace

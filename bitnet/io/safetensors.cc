@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <tuple>
 
 #include "bitnet/base/checked.h"
 #include "bitnet/io/json.h"
@@ -179,8 +180,8 @@ std::vector<SafetensorsTensor> parse_safetensors_header(std::string_view header,
     else
       tensors.push_back(reader.tensor(name, entry));
   }
-  std::stable_sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.offset, a.size_bytes) < std::pair(b.offset, b.size_bytes);
+  std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.offset, a.size_bytes, a.name) < std::tie(b.offset, b.size_bytes, b.name);
   });
   const std::uint64_t begin = kLengthBytes + header.size();
   check_cover(tensors, begin, begin + data_bytes, reader, source);
