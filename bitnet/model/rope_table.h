@@ -2,6 +2,8 @@
 // Cosines and sines of the rotary embedding, the same bits on every machine.
 #pragma once
 
+#include <vector>
+
 #include "bitnet/tensor/matrix_view.h"
 #include "bitnet/tensor/tensor.h"
 
