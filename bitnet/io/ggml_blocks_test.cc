@@ -63,6 +63,15 @@ TEST(GgmlBlocks, Q8_0ByHand) {
   EXPECT_EQ(out[31], 63.5f);
 }
 
+TEST(GgmlBlocks, TheLargestValueOfABlockIsExact) {
+  // Q4_0 and Q6_K give it the code -8 or -32, whatever its sign.
+  for (const float largest : {8.0f, -8.0f}) {
+    std::vector<float> row(256, 0.5f);
+    row[40] = largest;
+    for (const DType type : {DType::q4_0, DType::q6_k}) EXPECT_EQ(through(type, row)[40], largest);
+  }
+}
+
 TEST(GgmlBlocks, AllZeroRowsStayZero) {
   const std::vector<float> zeros(256, 0.0f);
   for (const DType type : {DType::q8_0, DType::q4_0, DType::q6_k})

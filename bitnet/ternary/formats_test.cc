@@ -156,6 +156,11 @@ TEST_P(Formats, NamesTheFirstWeightThatIsNotTernary) {
     EXPECT_EQ(fault->kind, TernaryFault::Kind::code);
     if (format == PackedFormat::tq1_0) {
       EXPECT_EQ(fault->value, 0x14);
+      const std::size_t byte = at % 54, first_weight = byte < 32   ? byte
+                                                       : byte < 48 ? 128 + byte
+                                                                   : 192 + byte;
+      EXPECT_EQ(fault->row * shape.columns + fault->column,
+                static_cast<std::int64_t>(at / 54 * 256 + first_weight));
       continue;
     }
     std::int64_t first = 0;
@@ -259,6 +264,28 @@ TEST(GroupScales, RefusedUnlessFiniteAndPositive) {
       ASSERT_TRUE(fault) << scale;
       EXPECT_EQ(fault->kind, TernaryFault::Kind::scale);
     }
+  }
+}
+
+TEST(GroupScales, ZeroGroupsTakeAnyScaleThatIsANumberNotNegative) {
+  for (const PackedFormat format : {PackedFormat::tq1_0, PackedFormat::tq2_0}) {
+    const Bytes truth(64, 0x55);
+    Bytes packed(*packed_bytes(format, 1, 256)), out(64);
+    const float one = 1;
+    ASSERT_FALSE(from_block128(format, truth.data(), 1, 256, &one, packed.data()));
+    const auto fault_with = [&](unsigned bits) {
+      packed[packed.size() - 2] = static_cast<std::uint8_t>(bits & 0xff);
+      packed[packed.size() - 1] = static_cast<std::uint8_t>(bits >> 8);
+      float scale = -1;
+      const auto fault = to_block128({format, packed.data(), 1, 256}, 0, 1, out.data(), &scale);
+      EXPECT_TRUE(fault || scale == 0.0f);
+      return fault.has_value();
+    };
+    EXPECT_FALSE(fault_with(0x0000));
+    EXPECT_FALSE(fault_with(0x3c00));
+    EXPECT_TRUE(fault_with(0xbc00));
+    EXPECT_TRUE(fault_with(0x7c00));
+    EXPECT_TRUE(fault_with(0x7e00));
   }
 }
 
