@@ -35,6 +35,10 @@ constexpr int tile_vectors(int rows) {
   return rows >= accumulators ? 1 : accumulators / rows;
 }
 
+/// Positions whose values are used by all rows and columns before the next are touched, so that
+/// they come from memory once and in order (64 * 128 floats are 32 KB).
+constexpr std::int64_t kValuePositions = 64;
+
 template <class V>
 constexpr int kTileRows = V::kRegisters >= 32 ? 8 : 4;
 
@@ -49,9 +53,15 @@ static inline void for_row_tiles(int count, const Body& body) {
   for (; r < count; ++r) body.template operator()<1>(r);
 }
 
+/// Fetches p[ahead] into the cache; beyond the data it does no harm.
+static inline void prefetch(const float* p, std::int64_t ahead) {
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(p) +
+                                                   static_cast<std::uintptr_t>(ahead * 4)));
+}
+
 /// Scores of kRows rows with 16 * kVectors keys from key block `block` on. Keys that a row does not
 /// see get a score too, which is overwritten later.
-template <class V, int kRows, int kVectors>
+template <class V, int kRows, int kVectors, bool kPrefetch>
 static inline void score_tile(const AttentionBlock& b, int row, std::int64_t block) {
   constexpr std::size_t kR = kRows, kN = kVectors;  // -Wsign-conversion minds int in array sizes
   const std::int64_t block_floats = b.dim * 16;
@@ -63,7 +73,10 @@ static inline void score_tile(const AttentionBlock& b, int row, std::int64_t blo
     for (int n = 0; n < kVectors; ++n) acc[r][n] = V::zero();
   for (std::int64_t d = 0; d < b.dim; ++d) {
     V key[kN];
-    for (int n = 0; n < kVectors; ++n) key[n] = V::load(keys + n * block_floats + d * 16);
+    for (int n = 0; n < kVectors; ++n) {
+      key[n] = V::load(keys + n * block_floats + d * 16);
+      if constexpr (kPrefetch) prefetch(keys, kVectors * block_floats + (d * kVectors + n) * 16);
+    }
     for (int r = 0; r < kRows; ++r) {
       const V query = V::set1(q[r][d]);
       for (int n = 0; n < kVectors; ++n) acc[r][n] = V::fma(query, key[n], acc[r][n]);
@@ -76,7 +89,7 @@ static inline void score_tile(const AttentionBlock& b, int row, std::int64_t blo
 }
 
 /// Scores of all rows. Outer loop over the keys, so that each comes from memory once.
-template <class V>
+template <class V, bool kPrefetch>
 static inline void score(const AttentionBlock& b) {
   constexpr int kStep = tile_vectors<V>(1);
   const std::int64_t blocks = (b.seen[b.count - 1] + 15) / 16;
@@ -86,8 +99,8 @@ static inline void score(const AttentionBlock& b) {
       constexpr int kVectors = tile_vectors<V>(kRows);
       std::int64_t block = first;
       for (; block + kVectors <= end; block += kVectors)
-        score_tile<V, kRows, kVectors>(b, row, block);
-      for (; block < end; ++block) score_tile<V, kRows, 1>(b, row, block);
+        score_tile<V, kRows, kVectors, kPrefetch>(b, row, block);
+      for (; block < end; ++block) score_tile<V, kRows, 1, kPrefetch>(b, row, block);
     });
   }
 }
@@ -111,7 +124,7 @@ static inline float soften(float* s, std::int64_t n) {
 
 /// Adds positions [begin, end) of 16 * kVectors value columns from `column` on to the rows' sums;
 /// a row stops where it sees no further. kPartial: of the (single) vector `width` columns exist.
-template <class V, int kRows, int kVectors, bool kPartial>
+template <class V, int kRows, int kVectors, bool kPartial, bool kPrefetch>
 static inline void value_tile(const AttentionBlock& b, int row, std::int64_t column, int width,
                               std::int64_t begin, std::int64_t end) {
   constexpr std::size_t kR = kRows, kN = kVectors;  // -Wsign-conversion minds int in array sizes
@@ -126,8 +139,10 @@ static inline void value_tile(const AttentionBlock& b, int row, std::int64_t col
   const auto step = [&](std::int64_t j, const auto& sees) {
     const float* p = b.values + j * b.dim + column;
     V value[kN];
-    for (int n = 0; n < kVectors; ++n)
+    for (int n = 0; n < kVectors; ++n) {
       value[n] = kPartial ? V::load_partial(p, width) : V::load(p + n * 16);
+      if constexpr (kPrefetch) prefetch(p, kValuePositions * b.dim + n * 16);
+    }
     for (int r = 0; r < kRows; ++r) {
       if (!sees(r)) continue;
       const V weight = V::set1(e[r][j]);
@@ -145,20 +160,21 @@ static inline void value_tile(const AttentionBlock& b, int row, std::int64_t col
 
 /// Sums of e[j] * value[j] of all rows. 64 positions at a time, so that values come from memory
 /// once and in order (64 * 128 floats are 32 KB).
-template <class V>
+template <class V, bool kPrefetch>
 static inline void weigh_values(const AttentionBlock& b) {
-  constexpr std::int64_t kPositions = 64;
   const std::int64_t seen = b.seen[b.count - 1];
-  for (std::int64_t begin = 0; begin < seen; begin += kPositions) {
-    const std::int64_t end = begin + kPositions < seen ? begin + kPositions : seen;
+  for (std::int64_t begin = 0; begin < seen; begin += kValuePositions) {
+    const std::int64_t end = begin + kValuePositions < seen ? begin + kValuePositions : seen;
     for_row_tiles<V>(b.count, [&]<int kRows>(int row) {
       constexpr int kVectors = tile_vectors<V>(kRows);
       std::int64_t d = 0;
       for (; d + 16 * kVectors <= b.dim; d += 16 * kVectors)
-        value_tile<V, kRows, kVectors, false>(b, row, d, 16, begin, end);
-      for (; d + 16 <= b.dim; d += 16) value_tile<V, kRows, 1, false>(b, row, d, 16, begin, end);
+        value_tile<V, kRows, kVectors, false, kPrefetch>(b, row, d, 16, begin, end);
+      for (; d + 16 <= b.dim; d += 16)
+        value_tile<V, kRows, 1, false, kPrefetch>(b, row, d, 16, begin, end);
       if (d < b.dim)
-        value_tile<V, kRows, 1, true>(b, row, d, static_cast<int>(b.dim - d), begin, end);
+        value_tile<V, kRows, 1, true, kPrefetch>(b, row, d, static_cast<int>(b.dim - d), begin,
+                                                 end);
     });
   }
 }
@@ -173,12 +189,13 @@ static inline void finish_row(const AttentionBlock& b, int row, float z) {
     (V::load(sums + d) / divisor).store_partial(b.out[row] + d, static_cast<int>(b.dim - d));
 }
 
-template <class V>
+/// kPrefetch: where few rows use each key and value, memory is what limits.
+template <class V, bool kPrefetch>
 static inline void attend(const AttentionBlock& b) {
   float z[kAttentionRows];
-  score<V>(b);
+  score<V, kPrefetch>(b);
   for (int r = 0; r < b.count; ++r) z[r] = soften<V>(b.scores + r * b.score_stride, b.seen[r]);
-  weigh_values<V>(b);
+  weigh_values<V, kPrefetch>(b);
   for (int r = 0; r < b.count; ++r) finish_row<V>(b, r, z[r]);
 }
 
@@ -204,7 +221,10 @@ static inline void attention_heads(const AttentionArgs& a) {
         b.out[r] = a.out + t * a.out_stride + h * a.dim;
         b.seen[r] = a.first_position + t + 1;
       }
-      attend<V>(b);
+      if (a.tokens == 1)
+        attend<V, true>(b);
+      else
+        attend<V, false>(b);
     }
   }
 }

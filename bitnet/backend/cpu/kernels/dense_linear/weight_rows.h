@@ -38,14 +38,15 @@ struct Bf16Row {
   static V load(const std::uint8_t* p) { return V::load_bf16(p); }
 };
 
-/// Blocks decode into kBlock floats.
+/// A block format gives the values of one block 16 at a time: use(i, values 16 * i to 16 * i + 15).
 template <class V>
 struct Q8_0 {
   static constexpr int kBlock = 32, kBlockBytes = 34;
-  static void decode(const std::uint8_t* p, float* out) {
+  template <class Use>
+  static void for_values(const std::uint8_t* p, const Use& use) {
     const V d = V::set1_f16(p);
-    (d * V::load_i8(p + 2)).store(out);
-    (d * V::load_i8(p + 18)).store(out + 16);
+    use(0, d * V::load_i8(p + 2));
+    use(1, d * V::load_i8(p + 18));
   }
 };
 
@@ -53,10 +54,11 @@ struct Q8_0 {
 template <class V>
 struct Q4_0 {
   static constexpr int kBlock = 32, kBlockBytes = 18;
-  static void decode(const std::uint8_t* p, float* out) {
+  template <class Use>
+  static void for_values(const std::uint8_t* p, const Use& use) {
     const V d = V::set1_f16(p), eight = V::set1(8.0f);
-    (d * (V::load_bits(p + 2, 0, 15) - eight)).store(out);
-    (d * (V::load_bits(p + 2, 4, 15) - eight)).store(out + 16);
+    use(0, d * (V::load_bits(p + 2, 0, 15) - eight));
+    use(1, d * (V::load_bits(p + 2, 4, 15) - eight));
   }
 };
 
@@ -65,16 +67,18 @@ struct Q4_0 {
 template <class V>
 struct Q6K {
   static constexpr int kBlock = 256, kBlockBytes = 210;
-  static void decode(const std::uint8_t* p, float* out) {
+  template <class Use>
+  static void for_values(const std::uint8_t* p, const Use& use) {
     float scale[16];
     (V::set1_f16(p + 208) * V::load_i8(p + 192)).store(scale);  // 11 + 7 bits: exact
+#pragma GCC unroll 16
     for (int i = 0; i < 16; ++i) {
       const int half = i / 8, quarter = i % 8 / 2, part = i % 2;
       const std::uint8_t* low = p + 64 * half + 32 * (quarter % 2) + 16 * part;
       const std::uint8_t* high = p + 128 + 32 * half + 16 * part;
       const V q = V::fma(V::load_bits(high, 2 * quarter, 3), V::set1(16.0f),
                          V::load_bits(low, quarter / 2 * 4, 15));
-      (V::set1(scale[i]) * (q - V::set1(32.0f))).store(out + 16 * i);
+      use(i, V::set1(scale[i]) * (q - V::set1(32.0f)));
     }
   }
 };
@@ -83,7 +87,7 @@ struct Q6K {
 template <class Format>
 static inline void decode_row(const std::uint8_t* p, float* out, std::int64_t cols) {
   for (std::int64_t k = 0; k < cols; k += Format::kBlock, p += Format::kBlockBytes)
-    Format::decode(p, out + k);
+    Format::for_values(p, [&](int i, const auto& values) { values.store(out + k + 16 * i); });
 }
 
 template <class V, class Row>
