@@ -62,23 +62,21 @@ void row_scaled(const OpContext& context, const TernaryMatrix& w, const Quantize
   });
 }
 
-// A group is computed as a matrix of its own, a single block (128 columns) at a time where groups
-// are odd numbers of blocks: half a pair begins 32 bytes into it. Right rather than fast:
-// group-scaled ternary files are rare.
+// A group is computed as a matrix of its own. Right rather than fast: group-scaled ternary files
+// are rare.
 void group_scaled(const OpContext& context, const TernaryMatrix& w, const QuantizedRows& x,
                   MatrixView<float> out, LinearScratch& scratch, const float* inverse) {
   const std::int64_t groups = ceil_div(w.cols(), w.group_cols);
   const std::int64_t blocks = ceil_div(w.cols(), 128);
   const std::int64_t group_blocks = w.group_cols / 128;
-  const std::int64_t step = group_blocks % 2 == 0 ? group_blocks : 1;
   MatrixView<float> part = scratch.partial(out.rows, out.cols);
   for (std::int64_t t = 0; t < out.rows; ++t) std::fill_n(out.row(t), out.cols, 0.0f);
-  for (std::int64_t block = 0; block < blocks; block += step) {
-    const std::int64_t count = std::min(step, blocks - block);
+  for (std::int64_t block = 0; block < blocks; block += group_blocks) {
+    const std::int64_t count = std::min(group_blocks, blocks - block);
     const auto sums = block_sums(x, block, count);
     TernaryLinearArgs args = base_args(w, x, part, inverse);
     args.weights += block * 32;
-    args.activations += block / 2 * 256 + block % 2 * 32;
+    args.activations += block * 128;
     args.activation_sum = sums.data();
     args.blocks = count;
     context.table->ternary_linear(args, *context.threads);
@@ -125,8 +123,8 @@ void ternary_linear(const OpContext& context, const TernaryMatrix& w, const Quan
       row_scaled(context, w, x, out, token_scale);
       return;
     case ScaleGranularity::group:
-      require(w.group_cols > 0 && w.group_cols % 128 == 0,
-              "ternary_linear: groups must be multiples of 128 columns", Errc::unsupported);
+      require(w.group_cols > 0 && w.group_cols % 256 == 0,
+              "ternary_linear: groups must be multiples of 256 columns", Errc::unsupported);
       check_dim("ternary_linear", "group scales", static_cast<std::int64_t>(w.scales.size()),
                 w.rows() * ceil_div(w.cols(), w.group_cols));
       group_scaled(context, w, x, out, scratch, token_scale);

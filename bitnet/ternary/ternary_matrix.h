@@ -19,7 +19,7 @@ struct TernaryMatrix {
   ScaleGranularity granularity = ScaleGranularity::tensor;
   float scale = 1.0f;           // tensor
   std::vector<float> scales;    // row: [rows]; group: [rows][ceil(cols / group_cols)]
-  std::int64_t group_cols = 0;  // a multiple of 128
+  std::int64_t group_cols = 0;  // a multiple of 256
 
   std::int64_t rows() const noexcept { return codes.rows(); }
   std::int64_t cols() const noexcept { return codes.cols(); }

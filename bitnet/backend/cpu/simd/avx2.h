@@ -80,6 +80,15 @@ struct F32x16 {
   static F32x16 scale_by_power_of_2(F32x16 x, F32x16 n) {
     return {scaled(x.a, n.a), scaled(x.b, n.b)};
   }
+  void store_low_bytes(void* p) const {
+    const __m256i low = _mm256_set1_epi32(0xff);
+    const __m256i x = _mm256_and_si256(_mm256_castps_si256(a), low);
+    const __m256i y = _mm256_and_si256(_mm256_castps_si256(b), low);
+    const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(x, y), 0xD8);
+    _mm_storeu_si128(
+        static_cast<__m128i*>(p),
+        _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+  }
   float sum() const {
     const __m256 a8 = _mm256_add_ps(a, b);
     const __m128 a4 = _mm_add_ps(_mm256_castps256_ps128(a8), _mm256_extractf128_ps(a8, 1));

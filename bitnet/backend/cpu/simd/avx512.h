@@ -50,6 +50,9 @@ struct F32x16 {
   static F32x16 max(F32x16 a, F32x16 b) { return {_mm512_max_ps(a.v, b.v)}; }
   static F32x16 min(F32x16 a, F32x16 b) { return {_mm512_min_ps(a.v, b.v)}; }
   static F32x16 scale_by_power_of_2(F32x16 x, F32x16 n) { return {_mm512_scalef_ps(x.v, n.v)}; }
+  void store_low_bytes(void* p) const {
+    _mm_storeu_si128(static_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_castps_si512(v)));
+  }
   float sum() const {
     const __m256 a8 = _mm256_add_ps(low(), high());
     const __m128 a4 = _mm_add_ps(_mm256_castps256_ps128(a8), _mm256_extractf128_ps(a8, 1));

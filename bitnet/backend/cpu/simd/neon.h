@@ -102,6 +102,13 @@ struct F32x16 {
   static F32x16 scale_by_power_of_2(F32x16 x, F32x16 n) {
     return {scaled(x.q0, n.q0), scaled(x.q1, n.q1), scaled(x.q2, n.q2), scaled(x.q3, n.q3)};
   }
+  void store_low_bytes(void* p) const {
+    const uint16x8_t low =
+        vcombine_u16(vmovn_u32(vreinterpretq_u32_f32(q0)), vmovn_u32(vreinterpretq_u32_f32(q1)));
+    const uint16x8_t high =
+        vcombine_u16(vmovn_u32(vreinterpretq_u32_f32(q2)), vmovn_u32(vreinterpretq_u32_f32(q3)));
+    vst1q_u8(static_cast<std::uint8_t*>(p), vcombine_u8(vmovn_u16(low), vmovn_u16(high)));
+  }
   float sum() const {
     const float32x4_t a4 = vaddq_f32(vaddq_f32(q0, q2), vaddq_f32(q1, q3));
     const float32x2_t a2 = vadd_f32(vget_low_f32(a4), vget_high_f32(a4));

@@ -94,6 +94,13 @@ struct F32x16 {
       return x.lane[i] * power(half) * power(k - half);
     });
   }
+  /// The low byte of each lane's bits: 16 bytes at p.
+  void store_low_bytes(void* p) const {
+    std::uint8_t bytes[16];
+    for (int i = 0; i < 16; ++i)
+      bytes[i] = static_cast<std::uint8_t>(__builtin_bit_cast(std::uint32_t, lane[i]));
+    __builtin_memcpy(p, bytes, sizeof bytes);
+  }
   /// a[l] += a[l+8], a[l] += a[l+4], a[l] += a[l+2], a[l] += a[l+1]
   float sum() const {
     float a[16];

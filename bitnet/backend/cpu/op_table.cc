@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "bitnet/backend/cpu/op_table.h"
+
+#include <string>
+
+#include "bitnet/backend/cpu/cpu_ops.h"
+#include "bitnet/backend/cpu/quantize_op.h"
+#include "bitnet/backend/cpu/ternary_linear_op.h"
+#include "bitnet/base/isa.h"
+
+namespace bitnet::cpu {
+
+const OpTable& op_table() {
+  static const std::string name = "cpu/" + std::string(isa::name_of(isa::active()));
+  static const OpTable table{
+      .name = name.c_str(),
+      .quantize = quantize,
+      .ternary_linear = ternary_linear,
+      .rms_norm = rms_norm,
+      .dense_linear = dense_linear,
+      .embed = embed,
+      .gated_activation = gated_activation,
+      .add = add,
+      .rope = rope,
+      .kv_write = kv_write,
+      .attention = attention,
+  };
+  return table;
+}
+
+}  // namespace bitnet::cpu
