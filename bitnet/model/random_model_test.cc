@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "bitnet/model/random_model.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "bitnet/model/decoder.h"
+#include "bitnet/model/memory_plan.h"
+#include "bitnet/runtime/runtime.h"
+#include "bitnet/ternary/block128.h"
+
+namespace bitnet {
+namespace {
+
+ModelConfig small_config() {
+  ModelConfig c = *model_shape("2b4t");
+  c.hidden_size = 256;
+  c.intermediate_size = 704;  // 5.5 blocks: rows with padding
+  c.num_layers = 2;
+  c.num_heads = 4;
+  c.num_kv_heads = 2;
+  c.head_dim = 64;
+  c.vocab_size = 500;
+  return c;
+}
+
+bool same_bytes(const Tensor& a, const Tensor& b) {
+  return a.size_bytes() == b.size_bytes() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+TEST(RandomModel, EveryPublishedShapeIsValid) {
+  for (const std::string_view name : model_shape_names()) {
+    const auto config = model_shape(name);
+    ASSERT_TRUE(config) << name;
+    EXPECT_NO_THROW(validate(*config)) << name;
+  }
+  EXPECT_FALSE(model_shape("9t"));
+  EXPECT_EQ(ternary_weights(*model_shape("2b4t")), 2'084'044'800);
+}
+
+TEST(RandomModel, DependsOnTheSeedAndNotOnThreads) {
+  ThreadPool one(1), three(3);
+  const LoadedModel a = random_model(small_config(), 7, one);
+  const LoadedModel b = random_model(small_config(), 7, three);
+  const LoadedModel other = random_model(small_config(), 8, one);
+  EXPECT_TRUE(same_bytes(a.weights->embedding, b.weights->embedding));
+  EXPECT_FALSE(same_bytes(a.weights->embedding, other.weights->embedding));
+  for (const Linear which : kLinears) {
+    const Tensor& codes = a.weights->layers[1].linear(which).codes;
+    EXPECT_TRUE(same_bytes(codes, b.weights->layers[1].linear(which).codes));
+    EXPECT_FALSE(same_bytes(codes, other.weights->layers[1].linear(which).codes));
+    EXPECT_FALSE(same_bytes(codes, a.weights->layers[0].linear(which).codes));
+  }
+}
+
+TEST(RandomModel, HasTheZeroFractionAndNoBadCode) {
+  ThreadPool threads(2);
+  const LoadedModel model = random_model(small_config(), 1, threads);
+  for (const Linear which : kLinears) {
+    const Tensor& codes = model.weights->layers[0].linear(which).codes;
+    const auto* data = reinterpret_cast<const std::uint8_t*>(codes.data());
+    EXPECT_FALSE(block128::find_bad_code(data, 0, codes.rows(), codes.cols()));
+    const auto zeros =
+        static_cast<double>(block128::count_zeros(data, codes.rows(), codes.cols()));
+    EXPECT_NEAR(zeros / static_cast<double>(codes.rows() * codes.cols()), kRandomZeroFraction,
+                0.01);
+    for (std::int64_t k = codes.cols(); k < codes.row_stride_bytes() * 4; ++k)
+      ASSERT_EQ(block128::code_at(data, k), 1u) << "padding " << k;
+  }
+}
+
+TEST(MemoryPlan, IsWhatADecoderTakes) {
+  Runtime runtime(2);
+  const ModelConfig config = small_config();
+  const LoadedModel model = random_model(config, 1, runtime.threads());
+  HybridMemoryPool pool;
+  Decoder decoder(config, model.weights, runtime.context(), pool);
+  HybridMemoryPool cache_pool;
+  KvCache cache(config, 64, cache_pool);
+  const std::vector<std::int32_t> ids(48, 5);
+  decoder.forward(ids, cache);
+  EXPECT_EQ(pool.metrics().live_bytes, workspace_bytes(config, 48));
+  EXPECT_EQ(cache_pool.metrics().live_bytes, KvCache::byte_size(config, 64));
+}
+
+TEST(MemoryPlan, CountsPackedBytes) {
+  ThreadPool threads(1);
+  const LoadedModel model = random_model(small_config(), 1, threads);
+  std::uint64_t bytes = 0;
+  for (const LayerWeights& layer : model.weights->layers)
+    for (const TernaryMatrix& m : layer.linears) bytes += m.codes.size_bytes();
+  EXPECT_EQ(packed_weight_bytes(small_config()), bytes);
+}
+
+}  // namespace
+}  // namespace bitnet
