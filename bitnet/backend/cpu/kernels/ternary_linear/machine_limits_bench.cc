@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "bitnet/backend/cpu/kernels/ternary_linear/machine_limits_bench.h"
+
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "bitnet/base/isa.h"
+#endif
+
+namespace bitnet::cpu {
+
+#if defined(__x86_64__)
+namespace {
+
+constexpr int kRounds = 4096;
+constexpr int kSums = 12;
+constexpr int kAhead = 4096;
+
+#define BITNET_TARGET(isa) __attribute__((target(isa)))
+
+BITNET_TARGET("avx512f")
+std::uint64_t read_zmm(const std::uint8_t* data, std::int64_t bytes) noexcept {
+  __m512i sum[4] = {};
+  for (std::int64_t i = 0; i + 256 <= bytes; i += 256)
+    for (int k = 0; k < 4; ++k) {
+      _mm_prefetch(data + i + 64 * k + kAhead, _MM_HINT_T0);
+      sum[k] = _mm512_xor_si512(sum[k], _mm512_loadu_si512(data + i + 64 * k));
+    }
+  alignas(64) std::uint64_t out[8];
+  _mm512_store_si512(
+      out, _mm512_or_si512(_mm512_or_si512(sum[0], sum[1]), _mm512_or_si512(sum[2], sum[3])));
+  return out[0] ^ out[7];
+}
+
+BITNET_TARGET("avx512f,avx512vnni")
+std::int64_t peak_zmm() noexcept {
+  __m512i sum[kSums] = {}, u = _mm512_set1_epi8(1), s = _mm512_set1_epi8(-1);
+  for (int i = 0; i < kRounds; ++i) {
+    for (__m512i& k : sum) {
+      __asm__ volatile("" : "+v"(u), "+v"(s));
+      k = _mm512_dpbusd_epi32(k, u, s);
+    }
+  }
+  for (__m512i& k : sum) __asm__ volatile("" ::"v"(k));
+  return std::int64_t{kRounds} * kSums * 64 * 2;
+}
+
+BITNET_TARGET("avx2,avxvnni")
+std::int64_t peak_ymm() noexcept {
+  __m256i sum[kSums] = {}, u = _mm256_set1_epi8(1), s = _mm256_set1_epi8(-1);
+  for (int i = 0; i < kRounds; ++i) {
+    for (__m256i& k : sum) {
+      __asm__ volatile("" : "+x"(u), "+x"(s));
+      k = _mm256_dpbusd_avx_epi32(k, u, s);
+    }
+  }
+  for (__m256i& k : sum) __asm__ volatile("" ::"x"(k));
+  return std::int64_t{kRounds} * kSums * 32 * 2;
+}
+
+BITNET_TARGET("avx2")
+std::int64_t peak_maddubs() noexcept {
+  __m256i sum[kSums] = {}, u = _mm256_set1_epi8(1), s = _mm256_set1_epi8(-1);
+  for (int i = 0; i < kRounds; ++i)
+    for (__m256i& k : sum) {
+      __asm__ volatile("" : "+x"(u), "+x"(s));
+      k = _mm256_add_epi16(k, _mm256_maddubs_epi16(u, s));
+    }
+  for (__m256i& k : sum) __asm__ volatile("" ::"x"(k));
+  return std::int64_t{kRounds} * kSums * 32 * 2;
+}
+
+}  // namespace
+
+std::int64_t dot_peak(std::string_view kernel) noexcept {
+  if (kernel == "avx512vnni") return peak_zmm();
+  if (kernel == "avxvnni") return peak_ymm();
+  if (kernel == "avx2") return peak_maddubs();
+  return 0;
+}
+#else
+std::int64_t dot_peak(std::string_view) noexcept { return 0; }
+#endif
+
+std::uint64_t read_once(const std::uint8_t* data, std::int64_t bytes) noexcept {
+#if defined(__x86_64__)
+  if (isa::has(isa::detect(), isa::kAvx512)) return read_zmm(data, bytes);
+#endif
+  std::uint64_t sum[8] = {}, word = 0;
+  for (std::int64_t i = 0; i + 64 <= bytes; i += 64)
+    for (int k = 0; k < 8; ++k) {
+      std::memcpy(&word, data + i + 8 * k, sizeof word);
+      sum[k] ^= word;
+    }
+  return sum[0] ^ sum[1] ^ sum[2] ^ sum[3] ^ sum[4] ^ sum[5] ^ sum[6] ^ sum[7];
+}
+
+}  // namespace bitnet::cpu

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Ternary linear layer with vpmaddubsw. A pair of products is at most 2 * 2 * 128 = 512, a block
+// adds four pairs to a 16-bit sum: after 15 blocks, 30720, the sums are widened to 32 bits.
+#include <immintrin.h>
+
+#include <cstddef>
+
+#include "bitnet/backend/cpu/kernels/ternary_linear/ternary_linear.h"
+
+namespace bitnet::cpu::avx2 {
+namespace {
+
+constexpr std::int64_t kTileRows = 4;
+constexpr std::int64_t kTileTokens = 2;    // 8 sums of 16 registers
+constexpr std::int64_t kChunkBlocks = 14;  // one more may follow: the last of an odd number
+constexpr std::int64_t kPrefetchBytes = 8192;
+constexpr std::int64_t kBlockBytes = 256 * 1024;  // of weights, in L2 while all tokens pass
+
+// Not __m256i: see x86_avx512vnni.cc.
+using Lanes16 = std::int16_t __attribute__((vector_size(32)));
+using Lanes32 = std::int32_t __attribute__((vector_size(32)));
+
+inline __m256i load(const void* p) noexcept {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
+}
+
+inline Lanes16 products(__m256i codes, __m256i q) noexcept {
+  return reinterpret_cast<Lanes16>(_mm256_maddubs_epi16(codes, q));
+}
+
+// One for each row of a tile.
+template <class Lanes>
+struct Sums {
+  Lanes r0{}, r1{}, r2{}, r3{};
+};
+
+inline void widen(Sums<Lanes32>& sum, Sums<Lanes16>& part) noexcept {
+  const auto wide = [](Lanes16 v) {
+    const __m256i pairs = _mm256_madd_epi16(reinterpret_cast<__m256i>(v), _mm256_set1_epi16(1));
+    return reinterpret_cast<Lanes32>(pairs);
+  };
+  sum.r0 += wide(part.r0), sum.r1 += wide(part.r1);
+  sum.r2 += wide(part.r2), sum.r3 += wide(part.r3);
+  part = {};
+}
+
+__m128i totals(const Sums<Lanes32>& v) noexcept {
+  const __m256i a =
+      _mm256_hadd_epi32(reinterpret_cast<__m256i>(v.r0), reinterpret_cast<__m256i>(v.r1));
+  const __m256i b =
+      _mm256_hadd_epi32(reinterpret_cast<__m256i>(v.r2), reinterpret_cast<__m256i>(v.r3));
+  const __m256i s = _mm256_hadd_epi32(a, b);
+  return _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
+}
+
+// Four rows; past the last row the last one again, its results are not stored.
+struct RowTile {
+  const std::uint8_t *w0, *w1, *w2, *w3;
+  std::int64_t first, valid;
+};
+
+RowTile row_tile(const TernaryLinearArgs& a, std::int64_t first) noexcept {
+  const std::int64_t more = a.rows - 1 - first;  // valid rows after the first
+  const std::uint8_t* w = a.weights + first * a.row_bytes;
+  return {w,
+          w + (more < 1 ? more : 1) * a.row_bytes,
+          w + (more < 2 ? more : 2) * a.row_bytes,
+          w + (more < 3 ? more : 3) * a.row_bytes,
+          first,
+          more < 3 ? more + 1 : 4};
+}
+
+void store(const TernaryLinearArgs& a, const RowTile& tile, std::int64_t token,
+           __m128i coded) noexcept {
+  const __m128i sum = _mm_sub_epi32(coded, _mm_set1_epi32(a.activation_sum[token]));
+  const __m128 y = _mm_mul_ps(_mm_cvtepi32_ps(sum), _mm_set1_ps(a.token_scale[token]));
+  float* out = a.out + token * a.out_stride + tile.first;
+  if (tile.valid == kTileRows) {
+    _mm_storeu_ps(out, y);
+    return;
+  }
+  float results[kTileRows];
+  _mm_storeu_ps(results, y);
+  for (std::int64_t i = 0; i < tile.valid; ++i) out[i] = results[i];
+}
+
+template <std::size_t kTokens>
+void run_tile(const TernaryLinearArgs& a, const RowTile& tile, std::int64_t token) noexcept {
+  const __m256i two_bits = _mm256_set1_epi8(3);
+  const std::int64_t stride = a.activation_stride;
+  // One token reads on in order; several read the tile again, so the next tile is fetched
+  // meanwhile.
+  const std::int64_t ahead = kTokens == 1 ? kPrefetchBytes : kTileRows * a.row_bytes;
+  Sums<Lanes16> part0, part1;
+  Sums<Lanes32> sum0, sum1;
+  const auto row = [&](__m256i w, const std::int8_t* x, Lanes16& p0, Lanes16& p1) {
+    const __m256i c0 = _mm256_srli_epi16(w, 6) & two_bits;
+    const __m256i c1 = _mm256_srli_epi16(w, 4) & two_bits;
+    const __m256i c2 = _mm256_srli_epi16(w, 2) & two_bits;
+    const __m256i c3 = w & two_bits;
+    p0 += (products(c0, load(x)) + products(c1, load(x + 64))) +
+          (products(c2, load(x + 128)) + products(c3, load(x + 192)));
+    if constexpr (kTokens > 1) {
+      const std::int8_t* y = x + stride;
+      p1 += (products(c0, load(y)) + products(c1, load(y + 64))) +
+            (products(c2, load(y + 128)) + products(c3, load(y + 192)));
+    }
+  };
+  const auto step = [&](std::int64_t b, const std::int8_t* x) {
+    row(load(tile.w0 + 32 * b), x, part0.r0, part1.r0);
+    row(load(tile.w1 + 32 * b), x, part0.r1, part1.r1);
+    row(load(tile.w2 + 32 * b), x, part0.r2, part1.r2);
+    row(load(tile.w3 + 32 * b), x, part0.r3, part1.r3);
+  };
+  const std::int8_t* x = a.activations + token * stride;
+  const std::int64_t even = a.blocks / 2 * 2;
+  for (std::int64_t chunk = 0; chunk < even; chunk += kChunkBlocks) {
+    const std::int64_t end = chunk + kChunkBlocks < even ? chunk + kChunkBlocks : even;
+    if (chunk > 0) {
+      widen(sum0, part0);
+      if constexpr (kTokens > 1) widen(sum1, part1);
+    }
+    for (std::int64_t b = chunk; b < end; b += 2, x += 256) {
+      _mm_prefetch(tile.w0 + 32 * b + ahead, _MM_HINT_T0);
+      _mm_prefetch(tile.w1 + 32 * b + ahead, _MM_HINT_T0);
+      _mm_prefetch(tile.w2 + 32 * b + ahead, _MM_HINT_T0);
+      _mm_prefetch(tile.w3 + 32 * b + ahead, _MM_HINT_T0);
+      step(b, x);
+      step(b + 1, x + 32);
+    }
+  }
+  if (a.blocks % 2) step(even, x);
+  widen(sum0, part0);
+  store(a, tile, token, totals(sum0));
+  if constexpr (kTokens > 1) {
+    widen(sum1, part1);
+    store(a, tile, token + 1, totals(sum1));
+  }
+}
+
+}  // namespace
+
+void ternary_linear(const TernaryLinearArgs& a) noexcept {
+  const std::int64_t fitting = kBlockBytes / (a.row_bytes * kTileRows) * kTileRows;
+  const std::int64_t block_rows = fitting > kTileRows ? fitting : kTileRows;
+  for (std::int64_t begin = 0; begin < a.rows; begin += block_rows) {
+    const std::int64_t end = begin + block_rows < a.rows ? begin + block_rows : a.rows;
+    for (std::int64_t t = 0; t < a.tokens; t += kTileTokens)
+      for (std::int64_t r = begin; r < end; r += kTileRows) {
+        if (a.tokens - t == 1)
+          run_tile<1>(a, row_tile(a, r), t);
+        else
+          run_tile<2>(a, row_tile(a, r), t);
+      }
+  }
+}
+
+}  // namespace bitnet::cpu::avx2
