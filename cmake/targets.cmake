@@ -21,8 +21,9 @@ function(bitnet_kernels family)
     add_library(${target} OBJECT ${file})
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
     target_link_libraries(${target} PRIVATE bitnet_flags)
-    # GCC 12 warns falsely inside its own AVX-512 headers (STYLE: __Y uninitialized).
-    target_compile_options(${target} PRIVATE ${flags} $<$<CONFIG:Debug>:-O2>
+    # Kernels are noexcept; with exceptions on, GCC gives each object a weak pointer to the runtime's
+    # handler. GCC 12 warns falsely inside its own AVX-512 headers (__Y uninitialized).
+    target_compile_options(${target} PRIVATE ${flags} -fno-exceptions $<$<CONFIG:Debug>:-O2>
       $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-uninitialized>)
     target_sources(bitnet PRIVATE $<TARGET_OBJECTS:${target}>)
     set_property(GLOBAL APPEND PROPERTY BITNET_KERNEL_TARGETS ${target})
