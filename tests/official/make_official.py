@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Writes random-weight twins of the official BitNet b1.58 2B4T files: the GGUF file and the Hugging Face folder.
 
 Headers, keys, tensor names, types, shapes and sizes are those of the published files (docs/FORMATS.md); the weights are

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Entry points. Each sets up what it needs (tools/setup.sh); `make help` lists them.
+.DEFAULT_GOAL := help
+BUILD := build/release
+JOBS := $(shell nproc)
+PREFIX ?= /usr/local
+PROMPT ?= serendipity
+
+.PHONY: help setup build run test check bench install clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+setup:
+	@tools/setup.sh build
+
+build: setup ## build a release: build/release/bin/bitnet
+	@cmake --preset release -DBITNET_BUILD_TESTS=OFF -DBITNET_BUILD_EXAMPLES=OFF > build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@cmake --build $(BUILD) -j $(JOBS)
+	@echo "built: $(BUILD)/bin/bitnet"
+
+run: build ## build a release and let the embedded model define a word (PROMPT=serendipity)
+	@echo "\$$ $(BUILD)/bin/bitnet run -p $(PROMPT)"
+	@$(BUILD)/bin/bitnet run -p "$(PROMPT)"
+
+test: ## build and run every test (STAGES="release dev tsan aarch64 fuzz", FUZZ_SECONDS=60)
+	@tools/setup.sh test
+	@tools/test.sh
+
+check: ## format, layers, budgets; LINT=1 adds clang-tidy
+	@tools/setup.sh test
+	@tools/check
+
+bench: build ## measure the model engine on this machine (2B4T's shape, random weights)
+	@$(BUILD)/bin/bitnet bench --shape 2b4t
+
+install: build ## install to PREFIX (/usr/local)
+	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean: ## remove build/
+	@rm -rf build

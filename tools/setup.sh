@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Installs what is missing: tools/setup.sh build|test. Debian packages through apt (root or sudo), Python packages for
+# test oracles into build/venv. Does nothing, fast, when all is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+goal=${1:-build}
+
+packages=(g++ cmake ninja-build nlohmann-json3-dev libcli11-dev libedit-dev)
+if [ "$goal" = test ]; then
+  packages+=(libgtest-dev libgmock-dev googletest clang-19 libclang-rt-19-dev g++-aarch64-linux-gnu qemu-user
+    clang-format binutils python3 python3-venv)
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$state" = installed ] || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  command="apt-get install -y --no-install-recommends ${missing[*]}"
+  sudo=
+  if [ "$(id -u)" != 0 ]; then
+    if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+      sudo="sudo -n"
+    else
+      echo "setup: these packages are missing; install them and try again:" >&2
+      echo "  sudo apt-get update && sudo $command" >&2
+      exit 1
+    fi
+  fi
+  echo "setup: installing ${missing[*]}"
+  mkdir -p build
+  export DEBIAN_FRONTEND=noninteractive
+  if ! { $sudo apt-get update && $sudo $command; } >build/setup.log 2>&1; then
+    tail -20 build/setup.log >&2
+    echo "setup: apt failed; the whole log is in build/setup.log" >&2
+    exit 1
+  fi
+fi
+mkdir -p build
+
+if [ "$goal" = test ]; then
+  stamp=build/venv/requirements.installed
+  if ! cmp -s tests/oracles/requirements.txt "$stamp"; then
+    echo "setup: Python packages for the test oracles into build/venv"
+    python=/usr/bin/python3
+    [ -x "$python" ] || python=python3
+    if "$python" -m venv build/venv >build/venv.log 2>&1 &&
+      build/venv/bin/pip install --disable-pip-version-check -q -r tests/oracles/requirements.txt >>build/venv.log 2>&1; then
+      cp tests/oracles/requirements.txt "$stamp"
+    else
+      tail -5 build/venv.log >&2
+      echo "setup: without these packages the oracle tests will be skipped" >&2
+    fi
+  fi
+fi

@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Every test, in stages; stages and the seconds of each fuzz harness can be chosen:
+#   STAGES="release dev tsan aarch64 fuzz" FUZZ_SECONDS=60 tools/test.sh
+set -uo pipefail
+cd "$(dirname "$0")/.."
+jobs=$(nproc)
+stages=${STAGES:-release dev tsan aarch64 fuzz}
+fuzz_seconds=${FUZZ_SECONDS:-60}
+summary=() passed=0 failed=0 skipped=0
+
+launcher=()
+command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+
+# build STAGE: configures and builds; prints the log's end where that fails.
+build() {
+  local log=build/$1.log
+  echo "== $1: building"
+  if ! { cmake --preset "$1" "${launcher[@]}" -DBITNET_BUILD_TESTS=$([ "$1" = fuzz ] && echo OFF || echo ON) &&
+    cmake --build "build/$1" -j "$jobs"; } >"$log" 2>&1; then
+    grep -nE 'error|FAILED|CMake Error' "$log" | head -40
+    tail -20 "$log"
+    return 1
+  fi
+}
+
+# Counts of a JUnit file's first line: tests failures skipped
+count() { sed -n "s/.*<testsuite[^>]* $2=\"\([0-9]*\)\".*/\1/p" "$1" | head -1; }
+
+# ctest_stage STAGE [ctest arguments]
+ctest_stage() {
+  local stage=$1 report=build/$1.junit.xml
+  shift
+  echo "== $stage: testing"
+  ctest --test-dir "build/$stage" -j "$jobs" --output-on-failure --output-junit "$PWD/$report" --no-tests=error "$@" \
+    >"build/$stage.ctest.log" 2>&1
+  local code=$?
+  grep -E '\*\*\*(Failed|Timeout|Not Run|Exception)|Subprocess' "build/$stage.ctest.log"
+  [ $code = 0 ] || tail -60 "build/$stage.ctest.log"
+  sed -n '/The following tests did not run/,$p' "build/$stage.ctest.log"
+  grep -E 'tests passed' "build/$stage.ctest.log"
+  local all bad skip
+  all=$(count "$report" tests) bad=$(count "$report" failures) skip=$(count "$report" skipped)
+  add "$stage" $((${all:-0} - ${bad:-1} - ${skip:-0})) "${bad:-1}" "${skip:-0}"
+  return $code
+}
+
+# add STAGE PASSED FAILED SKIPPED
+add() {
+  passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+  stage_result="$2 passed, $3 failed, $4 skipped"
+}
+
+fuzz_stage() {
+  local ok=0 bad=0 harness running=0
+  echo "== fuzz: each harness $fuzz_seconds s"
+  mkdir -p build/fuzz/logs
+  printf '%s\n' build/fuzz/bin/* | xargs -P "$jobs" -I{} sh -c '
+    name=$(basename {}); mkdir -p build/fuzz/corpus/$name
+    if {} -max_total_time='"$fuzz_seconds"' -max_len=65536 -rss_limit_mb=2048 -malloc_limit_mb=256 -timeout=20 \
+      -artifact_prefix=build/fuzz/$name. build/fuzz/corpus/$name > build/fuzz/logs/$name.log 2>&1
+    then echo ok > build/fuzz/logs/$name.result; else echo failed > build/fuzz/logs/$name.result; fi'
+  for harness in build/fuzz/bin/*; do
+    local name log
+    name=$(basename "$harness") log=build/fuzz/logs/$(basename "$harness").log
+    if [ "$(cat "build/fuzz/logs/$name.result")" = ok ]; then
+      ok=$((ok + 1))
+      echo "   $name: $(grep -oE 'Done [0-9]+ runs' "$log" | tail -1)"
+    else
+      bad=$((bad + 1))
+      echo "   $name: FAILED"
+      tail -30 "$log"
+    fi
+  done
+  add fuzz $ok $bad 0
+  [ $bad = 0 ]
+}
+
+for stage in $stages; do
+  begin=$SECONDS stage_result="did not build" code=0
+  if build "$stage"; then
+    case $stage in
+      release) ctest_stage release || code=1 ;;
+      # The end-to-end programs and data checks ran in the release stage; here the C++ tests run under the sanitizers.
+      dev) ctest_stage dev -LE 'slow|tree|isa' || code=1 ;;
+      tsan) ctest_stage tsan -R 'ThreadPool|HybridMemoryPool|Op\.|_op|Session|Identity' || code=1 ;;
+      aarch64) ctest_stage aarch64 -LE 'slow|tree|python' || code=1 ;;
+      fuzz) fuzz_stage || code=1 ;;
+      *) echo "unknown stage $stage" && code=1 ;;
+    esac
+  else
+    code=1 failed=$((failed + 1))
+  fi
+  [ $code = 0 ] || bad_stages="${bad_stages:-} $stage"
+  summary+=("$(printf '%-10s %4d s   %s' "$stage" $((SECONDS - begin)) "$stage_result")")
+done
+
+echo
+printf '%s\n' "${summary[@]}"
+[ -z "${bad_stages:-}" ] || echo "failed stages:$bad_stages"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ -z "${bad_stages:-}" ]
