@@ -66,7 +66,7 @@ struct DenseLinearArgs {
   float* out;  // [tokens][out_stride]
   std::int64_t out_stride;
   std::int64_t rows, cols, tokens;
-  float* scratch;  // [round_up(cols, 16)] floats of the calling worker's own, 64-byte aligned
+  float* scratch;  // of the calling worker's own, dense_linear_scratch_floats() floats
 };
 
 /// out[t] = float(weights[ids[t]]): rows of the embedding, converted as in DenseLinearArgs.
