@@ -7,7 +7,8 @@
 
 namespace bitnet::cpu {
 
-/// Any dim and number of heads. scratch: attention_scratch_floats(first_position + tokens, dim) floats.
+/// Any dim and number of heads.
+/// scratch: attention_scratch_floats(first_position + tokens, dim) floats.
 using AttentionFn = void(const AttentionArgs&) noexcept;
 AttentionFn attention_reference, attention_avx2, attention_avx512, attention_neon;
 
