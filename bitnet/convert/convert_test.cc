@@ -48,7 +48,8 @@ class ConvertTest : public ::testing::Test {
   static void expect_same_model(const fs::path& a, const fs::path& b) {
     for (const char* name : {"config.json", "model.safetensors", "tokenizer.json"}) {
       ASSERT_EQ(fs::exists(a / name), fs::exists(b / name)) << name;
-      if (fs::exists(a / name)) EXPECT_TRUE(bytes(a / name) == bytes(b / name)) << name;
+      if (!fs::exists(a / name)) continue;
+      EXPECT_TRUE(bytes(a / name) == bytes(b / name)) << name;
     }
   }
 

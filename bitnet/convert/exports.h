@@ -15,9 +15,9 @@ namespace bitnet {
 /// What belongs to a model besides its weights.
 struct ExportExtras {
   std::string name;  // general.name
-  std::optional<Tokenizer> tokenizer;
-  std::string chat_template;
-  SourceFiles source;  // documents and headers of the Hugging Face folder it came from, where known
+  std::optional<Tokenizer> tokenizer = {};
+  std::string chat_template = {};
+  SourceFiles source = {};  // documents and headers of the Hugging Face folder it came from, where known
 };
 
 /// Writes GGUF with ternary matrices of `type` (i2_s, tq1_0, tq2_0) and tables of `table_type`
