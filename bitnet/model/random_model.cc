@@ -47,8 +47,7 @@ class RandomSource final : public ModelSource {
 // SplitMix64 (Steele, Lea, Flood 2014): any number is a good seed.
 class Random {
  public:
-  Random(std::uint64_t seed, std::uint64_t stream)
-      : state_(seed ^ stream * 0xd1342543de82ef95u) {
+  Random(std::uint64_t seed, std::uint64_t stream) : state_(seed ^ stream * 0xd1342543de82ef95u) {
     next();
   }
   std::uint64_t next() noexcept {
@@ -106,8 +105,8 @@ TernaryMatrix matrix(const Shape& shape, std::uint64_t seed, std::uint64_t strea
   TernaryMatrix m;
   m.codes = Tensor::allocate(DType::ternary2, shape, pool);
   // Keeps the spread of what goes through the matrix.
-  m.scale = static_cast<float>(
-      1 / std::sqrt((1 - kRandomZeroFraction) * static_cast<double>(shape[1])));
+  m.scale =
+      static_cast<float>(1 / std::sqrt((1 - kRandomZeroFraction) * static_cast<double>(shape[1])));
   fill_codes(m.codes, seed, stream, threads);
   return m;
 }
@@ -123,8 +122,9 @@ Tensor table(const ModelConfig& config, std::uint64_t seed, std::uint64_t stream
       Random random(seed, (stream << 32) + static_cast<std::uint64_t>(r));
       for (std::int64_t i = 0; i < config.hidden_size; i += 4) {
         const std::uint64_t bits = (random.next() & 0x807f807f807f807fu) | 0x3c003c003c003c00u;
-        std::memcpy(row + i, &bits,
-                    static_cast<std::size_t>(std::min<std::int64_t>(4, config.hidden_size - i)) * 2);
+        std::memcpy(
+            row + i, &bits,
+            static_cast<std::size_t>(std::min<std::int64_t>(4, config.hidden_size - i)) * 2);
       }
     }
   });

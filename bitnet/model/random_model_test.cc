@@ -61,8 +61,7 @@ TEST(RandomModel, HasTheZeroFractionAndNoBadCode) {
     const Tensor& codes = model.weights->layers[0].linear(which).codes;
     const auto* data = reinterpret_cast<const std::uint8_t*>(codes.data());
     EXPECT_FALSE(block128::find_bad_code(data, 0, codes.rows(), codes.cols()));
-    const auto zeros =
-        static_cast<double>(block128::count_zeros(data, codes.rows(), codes.cols()));
+    const auto zeros = static_cast<double>(block128::count_zeros(data, codes.rows(), codes.cols()));
     EXPECT_NEAR(zeros / static_cast<double>(codes.rows() * codes.cols()), kRandomZeroFraction,
                 0.01);
     for (std::int64_t k = codes.cols(); k < codes.row_stride_bytes() * 4; ++k)

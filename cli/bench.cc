@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// bitnet bench: how fast, and how near to what this machine can do.
+#include <algorithm>
+
+#include "bitnet/base/isa.h"
+#include "bitnet/base/os/memory.h"
+#include "bitnet/model/memory_plan.h"
+#include "bitnet/model/random_model.h"
+#include "bitnet/runtime/machine_limits.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
+#include "cli/common_options.h"
+#include "cli/format.h"
+#include "cli/progress.h"
+#include "cli/terminal.h"
+
+namespace bitnet::cli {
+namespace {
+
+constexpr const char* kDescription =
+    "Measures prefill (reading a prompt) and decode (writing, token by token), each from an empty\n"
+    "context: the median of the repeats, with the slowest and the fastest. Decode reads all "
+    "weights\n"
+    "for every token, so memory bounds it; prefill is bound by 8-bit products. Both limits are\n"
+    "measured on this machine, on the same threads, and the figures are shown as a part of them.";
+constexpr const char* kExamples =
+    "  bitnet bench                             the model that comes with the tool\n"
+    "  bitnet bench -m model.gguf -t 4\n"
+    "  bitnet bench --shape 2b4t                random weights in the shape of BitNet b1.58 2B4T\n"
+    "  bitnet bench --shape 8b --prefill 512 --decode 16 --repeat 1 --json";
+
+struct Options {
+  ModelOptions model;
+  std::string shape;
+  std::vector<std::int64_t> prefill{128, 512}, decode{64};
+  int repeat = 3;
+  std::uint64_t seed = 1;
+  bool json = false;
+};
+
+struct Measurement {
+  const char* kind;  // "prefill", "decode"
+  std::int64_t tokens;
+  std::vector<double> rates;  // tokens a second, ascending
+
+  double median() const {
+    const std::size_t n = rates.size();
+    return (rates[(n - 1) / 2] + rates[n / 2]) / 2;
+  }
+};
+
+struct Machine {
+  MachineLimits limits;
+  std::string op_table;
+  int threads;
+  std::uint64_t peak_bytes;
+};
+
+// What a token costs.
+struct Cost {
+  double decode_bytes;  // packed weights, scales and norms not counted, and the head
+  double prefill_ops;   // ternary products and additions
+
+  explicit Cost(const ModelConfig& config, const Weights& weights)
+      : decode_bytes(static_cast<double>(packed_weight_bytes(config)) +
+                     static_cast<double>(weights.head.size_bytes())),
+        prefill_ops(2 * static_cast<double>(ternary_weights(config))) {}
+};
+
+class Bench {
+ public:
+  Bench(Decoder& decoder, const Options& options)
+      : decoder_(decoder),
+        options_(options),
+        logits_(static_cast<std::size_t>(decoder.config().vocab_size)) {}
+
+  Measurement prefill(std::int64_t tokens) {
+    return measure("prefill", tokens, [&](KvCache& cache) {
+      const std::vector<std::int32_t> ids = prompt(tokens);
+      for (std::int64_t at = 0; at < tokens; at += Decoder::kMaxChunk) {
+        const auto count = std::min(Decoder::kMaxChunk, tokens - at);
+        const auto hidden = decoder_.forward(
+            std::span(ids).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(count)),
+            cache);
+        if (at + count == tokens) write_logits(hidden.rows_from(count - 1, 1));
+      }
+    });
+  }
+
+  Measurement decode(std::int64_t tokens) {
+    return measure("decode", tokens, [&](KvCache& cache) {
+      for (const std::int32_t id : prompt(tokens)) write_logits(decoder_.forward({&id, 1}, cache));
+    });
+  }
+
+ private:
+  std::vector<std::int32_t> prompt(std::int64_t tokens) const {
+    std::vector<std::int32_t> ids(static_cast<std::size_t>(tokens));
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      ids[i] = static_cast<std::int32_t>((i * 7919 + options_.seed) %
+                                         static_cast<std::uint64_t>(decoder_.config().vocab_size));
+    return ids;
+  }
+
+  void write_logits(MatrixView<const float> hidden) {
+    const auto vocab = static_cast<std::int64_t>(logits_.size());
+    decoder_.logits(hidden, {logits_.data(), 1, vocab, vocab});
+  }
+
+  // One run ahead of the clock: pages, caches and working memory are as in a long run then.
+  template <class Work>
+  Measurement measure(const char* kind, std::int64_t tokens, const Work& work) {
+    Measurement m{kind, tokens, {}};
+    KvCache cache(decoder_.config(), tokens);
+    Progress progress(std::string(kind) + " " + std::to_string(tokens));
+    const auto rounds = static_cast<std::uint64_t>(options_.repeat) + 1;
+    for (std::uint64_t i = 0; i < rounds; ++i) {
+      cache.clear();
+      const Stopwatch watch;
+      work(cache);
+      if (i > 0) m.rates.push_back(static_cast<double>(tokens) / watch.seconds());
+      progress.update(i + 1, rounds);
+    }
+    std::sort(m.rates.begin(), m.rates.end());
+    return m;
+  }
+
+  Decoder& decoder_;
+  const Options& options_;
+  std::vector<float> logits_;
+};
+
+bool is_decode(const Measurement& m) { return m.kind[0] == 'd'; }
+
+// 0 where the machine's limit is not known.
+double part_of_limit(const Measurement& m, const Cost& cost, const MachineLimits& limits) {
+  const double limit = is_decode(m) ? limits.read_bytes_per_second : limits.int8_ops_per_second;
+  const double used = m.median() * (is_decode(m) ? cost.decode_bytes : cost.prefill_ops);
+  return limit > 0 ? used / limit : 0.0;
+}
+
+std::string rate(double value) { return fixed(value, value < 100 ? 2 : 0); }
+
+void print_results(const std::vector<Measurement>& results, const ModelConfig& config,
+                   const Cost& cost, const Machine& machine) {
+  const MachineLimits& limits = machine.limits;
+  print_text("model     " + config.source + "\n          " + describe(config) + "\nmachine   " +
+             isa::cpu_name() + ", " + machine.op_table + ", " + counted(machine.threads, "thread") +
+             "\nlimits    reads " + fixed(limits.read_bytes_per_second / 1e9, 1) + " GB/s" +
+             (limits.int8_ops_per_second > 0
+                  ? ", " + fixed(limits.int8_ops_per_second / 1e12, 2) + " T int8 operations/s"
+                  : "") +
+             "\n\n");
+  Table table({"", "tokens/s", "slowest", "fastest", "of the limit", ""}, {1, 2, 3, 4});
+  for (const Measurement& m : results) {
+    const double part = part_of_limit(m, cost, limits);
+    const double used = m.median() * (is_decode(m) ? cost.decode_bytes : cost.prefill_ops);
+    table.add({std::string(m.kind) + " " + std::to_string(m.tokens), rate(m.median()),
+               rate(m.rates.front()), rate(m.rates.back()),
+               part > 0 ? fixed(100 * part, 1) + " %" : "not known",
+               is_decode(m) ? fixed(used / 1e9, 1) + " GB/s of weights"
+                            : fixed(used / 1e12, 2) + " T operations/s"});
+  }
+  print_text(table.text());
+  print_text("\nroofline  a token reads " +
+             bytes_in_words(static_cast<std::uint64_t>(cost.decode_bytes)) +
+             " of weights: decode " + rate(limits.read_bytes_per_second / cost.decode_bytes) +
+             " tokens/s at most from memory" +
+             (limits.int8_ops_per_second > 0
+                  ? "; prefill " + rate(limits.int8_ops_per_second / cost.prefill_ops) + " at most"
+                  : "") +
+             "\nmemory    peak " + bytes_in_words(machine.peak_bytes) + "\n");
+}
+
+void print_json(const std::vector<Measurement>& results, const ModelConfig& config,
+                const Cost& cost, const Machine& machine) {
+  JsonWriter json;
+  json.begin_object().member("model", config.source).member("cpu", isa::cpu_name());
+  json.member("compute", machine.op_table).member("threads", machine.threads);
+  json.member("read_bytes_per_second", machine.limits.read_bytes_per_second);
+  json.member("int8_ops_per_second", machine.limits.int8_ops_per_second);
+  json.member("bytes_per_token", cost.decode_bytes).member("ops_per_token", cost.prefill_ops);
+  json.member("peak_memory_bytes", machine.peak_bytes);
+  json.key("results").begin_array();
+  for (const Measurement& m : results) {
+    json.begin_object().member("kind", m.kind).member("tokens", m.tokens);
+    json.member("tokens_per_second", m.median()).member("min", m.rates.front());
+    json.member("max", m.rates.back()).member("repeats", std::uint64_t{m.rates.size()});
+    json.member("part_of_limit", part_of_limit(m, cost, machine.limits)).end_object();
+  }
+  print_text(json.end_array().end_object().text());
+}
+
+ModelConfig shape_named(const std::string& name) {
+  if (const auto config = model_shape(name)) return *config;
+  std::vector<std::string> names;
+  std::string list;
+  for (const std::string_view known : model_shape_names()) {
+    names.emplace_back(known);
+    list += (list.empty() ? "" : ", ") + names.back();
+  }
+  throw UsageError("no shape '" + printable(name) + "'" + did_you_mean(name, names) +
+                   "\nshapes: " + list);
+}
+
+void add_options(CommandLine& line, Options& o) {
+  o.model.add_model(line.app());
+  line->add_option("--shape", o.shape,
+                   "Random weights instead of a model: 2b4t, 700m, 3b, 8b, falcon3-1b, falcon3-3b, "
+                   "falcon3-7b, falcon3-10b")
+      ->type_name("NAME");
+  o.model.add_threads(line.app());
+  const auto sizes = [&](const char* name, std::vector<std::int64_t>& values, const char* help) {
+    line->add_option(name, values, help)
+        ->delimiter(',')
+        ->expected(1, 64)
+        ->check(integer_from(1))
+        ->type_name("N,N")
+        ->capture_default_str();
+  };
+  sizes("--prefill", o.prefill, "Prompts to read, in tokens");
+  sizes("--decode", o.decode, "Texts to write, in tokens");
+  line->add_option("--repeat", o.repeat, "How often each is measured")
+      ->check(integer_from(1))
+      ->type_name("N")
+      ->capture_default_str();
+  line->add_option("-s,--seed", o.seed, "Seed of random weights")->type_name("N");
+  line->add_flag("--json", o.json, "Print one JSON object");
+  o.model.add_overrides(line.app());
+}
+
+void measure_and_print(const Options& o, Decoder& decoder, Runtime& runtime) {
+  Bench bench(decoder, o);
+  std::vector<Measurement> results;
+  for (const std::int64_t tokens : o.prefill) results.push_back(bench.prefill(tokens));
+  for (const std::int64_t tokens : o.decode) results.push_back(bench.decode(tokens));
+  const std::uint64_t peak = os::memory_info().peak_resident_bytes;  // before the limits' buffer
+  const Machine machine{measure_machine_limits(runtime.threads()), runtime.context().table->name,
+                        runtime.threads().size(), peak};
+  const Cost cost(decoder.config(), decoder.weights());
+  (o.json ? print_json : print_results)(results, decoder.config(), cost, machine);
+}
+
+}  // namespace
+
+int bench_main(int argc, const char* const* argv) {
+  Options o;
+  CommandLine line("bench", kDescription, kExamples);
+  add_options(line, o);
+  if (!line.parse(argc, argv)) return 0;
+  if (o.shape.empty()) {
+    OpenedModel model(o.model);
+    measure_and_print(o, model.decoder, model.runtime);
+    model.loaded.source->check_intact();
+    return 0;
+  }
+  const ModelConfig config = shape_named(o.shape);
+  Runtime runtime(o.model.threads);
+  const LoadedModel model = random_model(config, o.seed, runtime.threads());
+  Decoder decoder(config, model.weights, runtime.context());
+  measure_and_print(o, decoder, runtime);
+  return 0;
+}
+
+}  // namespace bitnet::cli

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "cli/common_options.h"
+
+#include <algorithm>
+
+#include "bitnet/base/error.h"
+#include "bitnet/generate/layout_probe.h"
+#include "bitnet/generate/tokenizer/pre_tokenizer.h"
+#include "cli/command_line.h"
+#include "cli/format.h"
+#include "cli/model_path.h"
+#include "cli/progress.h"
+#include "cli/terminal.h"
+
+namespace bitnet::cli {
+namespace {
+
+constexpr std::int64_t kDefaultContext = 4096;
+constexpr const char* kReading = "How to read what a file leaves open";
+
+LoadedModel load(const std::string& path, const ModelOptions& options, Runtime& runtime) {
+  Progress progress("loading");
+  OpenOptions open = options.open_options();
+  open.progress = [&](std::uint64_t done, std::uint64_t total) { progress.update(done, total); };
+  return open_model(path, open, runtime);
+}
+
+}  // namespace
+
+void ModelOptions::add_model(CLI::App& app) {
+  app.add_option("-m,--model", model,
+                 "GGUF file or Hugging Face folder (default: the model that comes with the tool)")
+      ->envname("BITNET_MODEL")
+      ->type_name("PATH");
+}
+
+void ModelOptions::add_threads(CLI::App& app) {
+  app.add_option("-t,--threads", threads, "Threads to compute with (default: all CPUs)")
+      ->envname("BITNET_THREADS")
+      ->check(CLI::Range(0, ThreadPool::kMaxThreads))
+      ->type_name("N");
+}
+
+void ModelOptions::add_overrides(CLI::App& app) {
+  app.add_option("--activation", activation, "Activation function: relu2 or silu")
+      ->check(CLI::IsMember({"relu2", "silu"}))
+      ->type_name("NAME")
+      ->group(kReading);
+  app.add_option("--scale-meaning", scale_meaning,
+                 "Whether stored weight scales multiply or divide")
+      ->check(CLI::IsMember({"multiply", "divide"}))
+      ->type_name("NAME")
+      ->group(kReading);
+  app.add_option("--i2s-layout", i2s_layout, "Byte layout of I2_S tensors: x86, arm or rows4")
+      ->check(CLI::IsMember({"x86", "arm", "rows4"}))
+      ->type_name("NAME")
+      ->group(kReading);
+  app.add_option("--pre-tokenizer", pre_tokenizer, "Pre-tokenizer of a GGUF file (llama-bpe, …)")
+      ->type_name("NAME")
+      ->group(kReading);
+}
+
+std::string ModelOptions::path() const { return model_path(model); }
+
+OpenOptions ModelOptions::open_options() const {
+  OpenOptions open;
+  open.overrides.activation = activation_from_name(activation);
+  if (!scale_meaning.empty())
+    open.overrides.scale_meaning =
+        scale_meaning == "divide" ? ScaleMeaning::divide : ScaleMeaning::multiply;
+  open.i2s_layout = i2s_layout_from_name(i2s_layout);
+  open.pre_tokenizer = pre_tokenizer;
+  return open;
+}
+
+void add_sampling(CLI::App& app, SamplingOptions& o) {
+  constexpr const char* kGroup = "Sampling";
+  const auto add = [&](const char* name, auto& value, const char* help, const char* type) {
+    app.add_option(name, value, help)->type_name(type)->group(kGroup)->capture_default_str();
+  };
+  add("--temp", o.temperature, "Temperature; 0 always takes the likeliest token", "T");
+  add("--top-k", o.top_k, "Keep the K likeliest tokens; 0: all", "K");
+  add("--top-p", o.top_p, "Keep the likeliest that add up to P; 1: all", "P");
+  add("--min-p", o.min_p, "Keep those at least P times as likely as the best; 0: all", "P");
+  add("--repeat-penalty", o.repeat_penalty, "Above 1: recent tokens become less likely", "X");
+  add("--repeat-last-n", o.repeat_last_n, "How many tokens are recent; -1: all", "N");
+  add("-s,--seed", o.seed, "The same seed gives the same text on every machine", "N");
+}
+
+void check_sampling(const SamplingOptions& options) {
+  try {
+    validate(options);
+  } catch (const Error& e) {
+    throw UsageError(e.what());
+  }
+}
+
+OpenedModel::OpenedModel(const ModelOptions& options)
+    : path(options.path()),
+      runtime(options.threads),
+      loaded([&] {
+        const Stopwatch watch;
+        LoadedModel model = load(path, options, runtime);
+        load_seconds = watch.seconds();
+        return model;
+      }()),
+      decoder(loaded.config, loaded.weights, runtime.context()) {
+  print_warnings(loaded.warnings);
+}
+
+Tokenizer tokenizer_of(const std::string& path, const ModelOptions& options) {
+  if (!path.ends_with(".json") && !has_tokenizer(path))
+    fail(Errc::unsupported, path + ": the model has no tokenizer; give token ids (--ids 1,2,3)");
+  return open_tokenizer(path, options.open_options());
+}
+
+std::int64_t context_size(std::int64_t asked, const ModelConfig& config) {
+  return asked > 0 ? asked : std::min(config.max_positions, kDefaultContext);
+}
+
+std::int64_t parameter_count(const ModelConfig& config) {
+  std::int64_t layer = 0;
+  for (const Linear which : kLinears) {
+    const Shape shape = shape_of(which, config);
+    layer += shape[0] * shape[1];
+  }
+  return config.num_layers * layer +
+         (config.tied_head ? 1 : 2) * config.vocab_size * config.hidden_size;
+}
+
+std::string describe(const ModelConfig& c) {
+  const auto number = [](std::int64_t n) { return std::to_string(n); };
+  const double millions = static_cast<double>(parameter_count(c)) / 1e6;
+  return c.architecture + ", " +
+         (millions < 1000 ? fixed(millions, 1) + " M" : fixed(millions / 1000, 2) + " G") +
+         " parameters, " + number(c.num_layers) + " layers of " + number(c.hidden_size) + "/" +
+         number(c.intermediate_size) + ", " + number(c.num_heads) + "/" + number(c.num_kv_heads) +
+         " heads of " + number(c.head_dim) + ", vocabulary " + number(c.vocab_size) + ", " +
+         std::string(to_string(c.activation));
+}
+
+void print_warnings(const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings)
+    print_error_text("bitnet: warning: " + warning + "\n");
+}
+
+}  // namespace bitnet::cli

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""bitnet bench and bitnet doctor."""
+import unittest
+
+from tool import TINY, ToolTest, bitnet, environment
+
+
+class Bench(ToolTest):
+    def test_json(self):
+        out = self.json("bench", "-m", TINY, "--prefill", "16,32", "--decode", "8", "--repeat", "3",
+                        "-t", "1")
+        self.assertEqual([(r["kind"], r["tokens"]) for r in out["results"]],
+                         [("prefill", 16), ("prefill", 32), ("decode", 8)])
+        for r in out["results"]:
+            self.assertTrue(0 < r["min"] <= r["tokens_per_second"] <= r["max"])
+            self.assertEqual(r["repeats"], 3)
+        self.assertEqual(out["threads"], 1)
+        self.assertGreater(out["read_bytes_per_second"], 1e8)
+        # Packed weights, 5.5 blocks a row where there are 704 columns, and a bf16 head.
+        layer = (256 + 128 + 128 + 256 + 704 + 704) * 64 + 256 * 192
+        self.assertEqual(out["bytes_per_token"], 3 * layer + 512 * 256 * 2)
+
+    def test_a_random_shape(self):
+        text = self.text("bench", "--shape", "700m", "--prefill", "4", "--decode", "2", "--repeat",
+                         "1")
+        self.assertIn("24 layers of 1536/4096", text)
+        for line in ("prefill 4", "decode 2", "roofline", "limits"):
+            self.assertIn(line, text)
+
+
+class Doctor(ToolTest):
+    def test_every_kernel_is_right(self):
+        out = self.json("doctor")
+        self.assertTrue(out["ok"])
+        families = {k["family"] for k in out["kernels"]}
+        self.assertIn("ternary_linear", families)
+        for family in families:
+            rows = [k for k in out["kernels"] if k["family"] == family]
+            self.assertEqual(sum(k["in_use"] for k in rows), 1, family)
+            for k in rows:
+                self.assertEqual(k["ok"], k["available"], k)
+        self.assertIn("all kernels of this CPU are right", self.text("doctor"))
+
+    def test_lowered_instruction_set(self):
+        out = self.json("doctor", env=environment(BITNET_ISA="reference"))
+        self.assertEqual(out["isa_chosen"], "reference")
+        self.assertEqual(out["isa_reason"], "BITNET_ISA=reference")
+        self.assertEqual({k["isa"] for k in out["kernels"] if k["in_use"]}, {"reference"})
+        result = bitnet("doctor", env=environment(BITNET_ISA="reference"))
+        self.assertIn(b"reference ok*", result.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

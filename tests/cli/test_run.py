@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""bitnet run: the same text everywhere, whole characters, clean ends."""
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import time
+import unittest
+
+from tool import GOLDEN, TINY, TINY_LLAMA, TOOL, WORDBOOK, ToolTest, bitnet, environment
+
+
+def golden(model):
+    return json.loads((GOLDEN / model / "golden.json").read_text())
+
+
+class Text(ToolTest):
+    def test_embedded_model_writes_the_entry_of_a_word(self):
+        text = self.text("run", "-p", "river")
+        self.assertRegex(text, r"^1\. \(noun\) .*\n$")
+        # The newline that ends the word is added where it is missing, and only there.
+        self.assertEqual(text, self.text("run", "-e", "-p", r"river\n"))
+        self.assertEqual(text, self.text("run", stdin=b"river\n"))
+        prompt = self.folder / "prompt"
+        prompt.write_text("river")
+        self.assertEqual(text, self.text("run", "-f", prompt, "-m", WORDBOOK))
+
+    def test_backslashes_are_text_without_escape(self):
+        plain = self.json("run", "-p", r"a\nb", "-n", "1")["prompt_ids"]
+        self.assertNotEqual(plain, self.json("run", "-e", "-p", r"a\nb", "-n", "1")["prompt_ids"])
+
+    def test_json(self):
+        out = self.json("run", "-p", "river")
+        self.assertEqual(out["text"] + "\n", self.text("run", "-p", "river"))
+        self.assertEqual(out["stop"], "stop_token")
+        self.assertEqual(out["new_tokens"], len(out["ids"]))
+        self.assertEqual(out["prompt_tokens"], len(out["prompt_ids"]))
+        self.assertGreater(out["decode_tokens_per_second"], 0)
+        self.assertGreater(out["peak_memory_bytes"], 10**6)
+
+    def test_figures_on_stderr(self):
+        result = self.ok("run", "-p", "river", "-n", "5")
+        self.assertRegex(result.stderr.decode(), r"^load .* s \| prompt 4 tokens, .* tokens/s \| "
+                         r"text 5 tokens, .* tokens/s \| peak memory .* MB\n$")
+        self.assertEqual(self.ok("run", "-p", "river", "-n", "5", "--no-perf").stderr, b"")
+
+    def test_stops(self):
+        run = ["run", "-p", "river", "--ignore-eos"]
+        self.assertEqual(self.json(*run, "-n", "7")["new_tokens"], 7)
+        full = self.json(*run, "-c", "40")
+        self.assertEqual(full["stop"], "context_full")
+        self.assertEqual(self.json("run", "-p", "river", "-n", "0")["text"], "")
+
+    def test_verbose_says_what_computes(self):
+        error = self.ok("run", "-p", "a", "-n", "1", "-v", "-t", "1").stderr.decode()
+        self.assertIn("BitNetForCausalLM", error)
+        self.assertIn("1 thread\n", error)
+
+    def test_no_bos(self):
+        with_bos = self.json("run", "-p", "river", "-n", "1")["prompt_ids"]
+        self.assertEqual(with_bos[1:],
+                         self.json("run", "-p", "river", "-n", "1", "--no-bos")["prompt_ids"])
+
+    def test_characters_are_never_cut(self):
+        """Hot sampling gives byte tokens of broken characters: stdout stays UTF-8 at any time."""
+        tool = subprocess.Popen([TOOL, "run", "-p", "é", "--temp", "8", "--top-k", "0", "--top-p",
+                                 "1", "--min-p", "0", "--ignore-eos", "-n", "600", "--no-perf"],
+                                stdout=subprocess.PIPE, env=environment())
+        pieces = 0
+        replaced = b""
+        while piece := os.read(tool.stdout.fileno(), 65536):
+            piece.decode("utf-8")
+            replaced += piece
+            pieces += 1
+        tool.stdout.close()
+        self.assertEqual(tool.wait(), 0)
+        self.assertGreater(pieces, 3)
+        self.assertIn("\ufffd".encode(), replaced)
+
+
+class Ids(ToolTest):
+    def test_greedy_texts_of_the_reference(self):
+        """Rounding may flip an int8 activation and with it a token; most texts are equal."""
+        prompts = golden("wordbook-35m")["prompts"]
+        equal = 0
+        for p in prompts:
+            out = self.text("run", "--ids", ",".join(map(str, p["ids"])), "-n",
+                            str(len(p["greedy"])), "--ignore-eos")
+            equal += [int(i) for i in out.split(",")] == p["greedy"]
+        self.assertGreaterEqual(equal, len(prompts) // 2)
+
+    def test_models_without_tokenizer(self):
+        for model in (TINY, TINY_LLAMA):
+            out = self.json("run", "-m", model, "--ids", "[1, 2, 3]", "-n", "8", "--ignore-eos")
+            self.assertEqual(len(out["ids"]), 8)
+            self.assertNotIn("text", out)
+            self.assertEqual(out["prompt_ids"], [1, 2, 3])
+
+
+class Determinism(ToolTest):
+    def texts(self, *args):
+        """The text under every number of threads and every instruction set of this machine."""
+        for threads in ("1", "2", "3"):
+            yield f"-t {threads}", self.text("run", *args, "-t", threads)
+        for isa in ("reference", "avx2", "avxvnni", "avx512vnni", "neon_dotprod", "neon_i8mm"):
+            result = bitnet("run", *args, env=environment(BITNET_ISA=isa), timeout=600)
+            if b"this CPU lacks" in result.stderr or b"not an ISA" in result.stderr:
+                continue
+            self.assertEqual(result.returncode, 0, result.stderr)
+            yield isa, result.stdout.decode()
+
+    def test_same_seed_same_text(self):
+        args = ["-p", "ocean", "-n", "24", "--temp", "1.2", "--ignore-eos", "--repeat-penalty",
+                "1.1", "--seed", "11"]
+        expected = self.text("run", *args)
+        seen = [name for name, text in self.texts(*args)
+                if self.assertEqual(text, expected, name) is None]
+        self.assertIn("reference", seen)
+        self.assertNotEqual(expected, self.text("run", *args[:-1], "12"))
+
+    def test_same_ids_of_a_llama(self):
+        args = ["-m", TINY_LLAMA, "--ids", "5,6,7", "-n", "24", "--ignore-eos"]
+        expected = self.text("run", *args)
+        for name, text in self.texts(*args):
+            self.assertEqual(text, expected, name)
+
+
+class Interrupt(ToolTest):
+    def test_ctrl_c_ends_the_text(self):
+        tool = subprocess.Popen([TOOL, "run", "-p", "river", "--ignore-eos", "-t", "1"],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+        os.read(tool.stdout.fileno(), 1)  # the text has begun
+        tool.send_signal(signal.SIGINT)
+        out, error = tool.communicate(timeout=60)
+        self.assertEqual(tool.returncode, 0)
+        self.assertTrue(out.endswith(b"\n"))
+        self.assertIn(b"interrupted", error)
+
+    def test_no_bar_where_stderr_is_a_file(self):
+        self.assertNotIn(b"\r", self.ok("run", "-p", "river " * 300, "-n", "1").stderr)
+
+
+class Terminal(ToolTest):
+    def test_text_and_figures_at_a_terminal(self):
+        parent, child = pty.openpty()
+        tool = subprocess.Popen([TOOL, "run", "-p", "river", "-n", "8"], stdin=child, stdout=child,
+                                stderr=child, env=environment(TERM="xterm"))
+        os.close(child)
+        seen = b""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                piece = os.read(parent, 4096)
+            except OSError:
+                break
+            if not piece:
+                break
+            seen += piece
+        os.close(parent)
+        self.assertEqual(tool.wait(60), 0)
+        self.assertRegex(re.sub(rb"\r[^\n]*\x1b\[K", b"", seen).decode(),
+                         r"^1\. \(noun\).*\r\nload .*\r\n$")
+
+    def test_a_terminal_on_stdin_is_not_waited_for(self):
+        parent, child = pty.openpty()
+        result = subprocess.run([TOOL, "run"], stdin=child, capture_output=True,
+                                env=environment(), timeout=60, check=False)
+        os.close(child)
+        os.close(parent)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn(b"no text: say -p TEXT", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
