@@ -109,6 +109,40 @@ def mixed(seed, count):
         yield "".join(rng.choice(alphabet) for _ in range(rng.randrange(1, 120)))
 
 
+def variants(file):
+    """The tokenizer of `file` with other added tokens, a prefix space, other ends."""
+    document = json.load(open(file, encoding="utf-8"))
+    size = len(document["model"]["vocab"])
+    kinds = [(left, right, normalized, special) for left in (False, True) for right in (False, True)
+             for normalized in (False, True) for special in (False, True)]
+    # None begins with white space: after a token with rstrip the package panics there.
+    words = ["<|a|>", "<|a|>b", "<|", "the ", "world\n", "a|", "\u4e2d", ".. ", "Hello",
+             "<|eot_id|>", "|>", "<|eot", "d w", "\U0001f600", "1\t", "ll"]
+    texts = {token["content"] for token in document["added_tokens"]} | set(document["model"]["vocab"])
+    words = [word for word in words if word not in texts]
+    for (left, right, normalized, special), word in zip(kinds, words):
+        document["added_tokens"].append(
+            {"id": size, "content": word, "single_word": False, "lstrip": left, "rstrip": right,
+             "normalized": normalized, "special": special})
+        size += 1
+    yield document
+    document = json.loads(json.dumps(document))
+    document["pre_tokenizer"] = {"type": "ByteLevel", "add_prefix_space": True,
+                                 "trim_offsets": True, "use_regex": True}
+    document["post_processor"] = {"type": "TemplateProcessing", "pair": [
+        {"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+        "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "x", "type_id": 0}}],
+        "special_tokens": {"x": {"id": "x", "ids": [1, 0], "tokens": ["b", "a"]}}}
+    document["model"]["ignore_merges"] = False
+    yield document
+    document = json.loads(json.dumps(document))
+    document["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [
+        {"type": "Split", "pattern": {"Regex": LLAMA3.replace("{1,3}", "")}, "behavior": "Removed",
+         "invert": True},
+        {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}]}
+    yield document
+
+
 def run_driver(driver, file, texts, *flags):
     done = subprocess.run([driver, file, *flags], input="\0".join(texts).encode(),
                           capture_output=True)
@@ -187,9 +221,14 @@ def main():
             with open(file, "w", encoding="utf-8") as out:
                 json.dump(from_ranks(name, source), out, ensure_ascii=False)
             files.append((name, file))
+        for i, document in enumerate(variants(files[0][1])):
+            file = os.path.join(folder, f"variant{i}.json")
+            with open(file, "w", encoding="utf-8") as out:
+                json.dump(document, out)
+            files.append((f"{files[0][0]}, variant {i}", file))
         for name, file in files:
             compare(name, args.driver, file, texts)
-            if args.time:
+            if args.time and "variant" not in name:
                 measure(name, args.driver, file, [*mixed(1, 6000), *documents * 3])
 
 

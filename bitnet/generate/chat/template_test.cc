@@ -141,6 +141,9 @@ TEST(ChatTemplateLimits, Nesting) {
         "{{ x" + repeated(" is defined", 50000) + " }}", repeated("{% if 1 %}", 50000),
         repeated("{% for i in x %}", 50000), repeated("{% set x %}", 50000)})
     EXPECT_EQ(refusal(source).code, Errc::corrupt_file) << source.substr(0, 30);
+  // Refused when parsed, not when run: the tree is torn down by recursion, too.
+  EXPECT_THAT(refusal("{% if false %}{{ 1" + repeated(" + 1", 300) + " }}{% endif %}").what,
+              HasSubstr("more than 200 levels"));
   EXPECT_THAT(refusal("{% macro m(n) %}{{ m(n) }}{% endmacro %}{{ m(1) }}").what,
               HasSubstr("deeper"));
   EXPECT_THAT(

@@ -88,6 +88,8 @@ TEST(TokenizerJson, UnknownPartsAreUnsupported) {
       {R"({"type": "ByteLevel", "add_prefix_space": false, "use_regex": true})", "null"},
       {R"({"type": "ByteLevel", "add_prefix_space": false, "use_regex": true})",
        R"({"type": "Metaspace"})"},
+      {R"({"Sequence": {"id": "A", "type_id": 0}})",
+       R"({"SpecialToken": {"id": "<s>", "type_id": 0}})"},
       {R"("processors": [)", R"("processors": [{"type": "BertProcessing"}, )"},
   };
   for (const auto& [from, to] : changes) {

@@ -100,6 +100,8 @@ TEST(Tokenizer, StrippingSwallowsWhiteSpace) {
   EXPECT_THAT(tokenizer.encode("a \u3000<l> b"), ElementsAre('a', left, ' ', 'b'));
   EXPECT_THAT(tokenizer.encode("a <r>\n\u3000 b"), ElementsAre('a', ' ', right, 'b'));
   EXPECT_THAT(tokenizer.encode("<r>  <l>"), ElementsAre(right, left));
+  // A byte that ends no character is no white space, whatever stands before it.
+  EXPECT_THAT(tokenizer.encode("a \x80<l>"), ElementsAre('a', ' ', 0x80, left));
 }
 
 TEST(Tokenizer, PrefixSpace) {
@@ -192,6 +194,10 @@ TEST(BrokenVocabulary, IsRefusedWithTheIndex) {
   EXPECT_THAT(with("ab", static_cast<TokenType>(7)), HasSubstr("must be 1 to 6"));
   for (const char* byte : {"<0x-1>", "<0x100>", "<0xG0>", "<0x0a>", "0A"})
     EXPECT_THAT(with(byte, TokenType::byte), HasSubstr("must be a byte")) << byte;
+  BpeVocab control_first;
+  control_first.tokens = {"a", "a"};
+  control_first.types = {TokenType::control, TokenType::normal};
+  EXPECT_THAT(refusal(control_first), HasSubstr("token 1 at byte 0: \"a\"; must not occur twice"));
   EXPECT_EQ(with("<0x0A>", TokenType::byte), "accepted");
   EXPECT_EQ(with("ab", TokenType::normal), "accepted");
 }
