@@ -65,35 +65,29 @@ void store(const TernaryLinearArgs& a, const RowTile& tile, std::int64_t token,
   for (std::int64_t i = 0; i < tile.valid; ++i) out[i] = results[i];
 }
 
-// One token: planes 0 and 3 share a sum, 1 and 2 have their own; weights are read once.
+// A row times one token: planes 0 and 3 share a sum, 1 and 2 have their own.
+inline int32x4_t gemv_row(const TernaryLinearArgs& a, const std::uint8_t* w) noexcept {
+  int32x4_t once{}, by4{}, by16{};
+  for (std::int64_t b = 0; b < a.blocks; ++b) {
+    __builtin_prefetch(w + 32 * b + kPrefetchBytes);
+    for (int half = 0; half < 32; half += 16) {
+      const std::int8_t* x = a.activations + 256 * (b / 2) + 32 * (b % 2) + half;
+      const uint8x16_t v = vld1q_u8(w + 32 * b + half);
+      once = vdotq_s32(once, codes<0>(v), vld1q_s8(x));
+      by16 = vdotq_s32(by16, codes<1>(v), vld1q_s8(x + 64));
+      by4 = vdotq_s32(by4, codes<2>(v), vld1q_s8(x + 128));
+      once = vdotq_s32(once, codes<3>(v), vld1q_s8(x + 192));
+    }
+  }
+  return vaddq_s32(once, vaddq_s32(vshrq_n_s32(by4, 2), vshrq_n_s32(by16, 4)));
+}
+
+// One token: row after row, so that weights are read once and in order.
 void gemv(const TernaryLinearArgs& a) noexcept {
   for (std::int64_t first = 0; first < a.rows; first += kTileRows) {
     const RowTile tile = row_tile(a, first);
-    Sums once, by4, by16;
-    for (std::int64_t b = 0; b < a.blocks; ++b)
-      for (int half = 0; half < 32; half += 16) {
-        const std::int8_t* x = a.activations + 256 * (b / 2) + 32 * (b % 2) + half;
-        const int8x16_t q0 = vld1q_s8(x), q1 = vld1q_s8(x + 64);
-        const int8x16_t q2 = vld1q_s8(x + 128), q3 = vld1q_s8(x + 192);
-        const auto row = [&](const std::uint8_t* at, int32x4_t& s1, int32x4_t& s4, int32x4_t& s16) {
-          const uint8x16_t w = vld1q_u8(at + 32 * b + half);
-          __builtin_prefetch(at + 32 * b + half + kPrefetchBytes);
-          s1 = vdotq_s32(vdotq_s32(s1, codes<0>(w), q0), codes<3>(w), q3);
-          s4 = vdotq_s32(s4, codes<2>(w), q2);
-          s16 = vdotq_s32(s16, codes<1>(w), q1);
-        };
-        row(tile.w0, once.r0, by4.r0, by16.r0);
-        row(tile.w1, once.r1, by4.r1, by16.r1);
-        row(tile.w2, once.r2, by4.r2, by16.r2);
-        row(tile.w3, once.r3, by4.r3, by16.r3);
-      }
-    divide_by_4(by4), divide_by_4(by16), divide_by_4(by16);
-    const auto sum = [](int32x4_t p, int32x4_t q, int32x4_t r) {
-      return vaddq_s32(vaddq_s32(p, q), r);
-    };
     store(a, tile, 0,
-          {sum(once.r0, by4.r0, by16.r0), sum(once.r1, by4.r1, by16.r1),
-           sum(once.r2, by4.r2, by16.r2), sum(once.r3, by4.r3, by16.r3)});
+          {gemv_row(a, tile.w0), gemv_row(a, tile.w1), gemv_row(a, tile.w2), gemv_row(a, tile.w3)});
   }
 }
 

@@ -36,9 +36,10 @@ Array<T> array_of(std::int64_t count) {
   return Array<T>(p);
 }
 
+// Aligned to 32 bytes and no more, as tensors in a GGUF file are.
 const std::uint8_t* cold_weights() {
-  static const Array<std::uint8_t> weights = array_of<std::uint8_t>(kColdBytes);
-  return weights.get();
+  static const Array<std::uint8_t> weights = array_of<std::uint8_t>(kColdBytes + 32);
+  return weights.get() + 32;
 }
 
 struct Layer {

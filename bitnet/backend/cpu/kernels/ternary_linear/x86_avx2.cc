@@ -34,11 +34,12 @@ struct Sums {
   Lanes r0{}, r1{}, r2{}, r3{};
 };
 
+inline Lanes32 wide(Lanes16 v) noexcept {
+  const __m256i pairs = _mm256_madd_epi16(reinterpret_cast<__m256i>(v), _mm256_set1_epi16(1));
+  return reinterpret_cast<Lanes32>(pairs);
+}
+
 inline void widen(Sums<Lanes32>& sum, Sums<Lanes16>& part) noexcept {
-  const auto wide = [](Lanes16 v) {
-    const __m256i pairs = _mm256_madd_epi16(reinterpret_cast<__m256i>(v), _mm256_set1_epi16(1));
-    return reinterpret_cast<Lanes32>(pairs);
-  };
   sum.r0 += wide(part.r0), sum.r1 += wide(part.r1);
   sum.r2 += wide(part.r2), sum.r3 += wide(part.r3);
   part = {};
@@ -84,75 +85,108 @@ void store(const TernaryLinearArgs& a, const RowTile& tile, std::int64_t token,
   for (std::int64_t i = 0; i < tile.valid; ++i) out[i] = results[i];
 }
 
-template <std::size_t kTokens>
-void run_tile(const TernaryLinearArgs& a, const RowTile& tile, std::int64_t token) noexcept {
-  const __m256i two_bits = _mm256_set1_epi8(3);
-  const std::int64_t stride = a.activation_stride;
-  // One token reads on in order; several read the tile again, so the next tile is fetched
-  // meanwhile.
-  const std::int64_t ahead = kTokens == 1 ? kPrefetchBytes : kTileRows * a.row_bytes;
-  Sums<Lanes16> part0, part1;
-  Sums<Lanes32> sum0, sum1;
-  const auto row = [&](__m256i w, const std::int8_t* x, Lanes16& p0, Lanes16& p1) {
-    const __m256i c0 = _mm256_srli_epi16(w, 6) & two_bits;
-    const __m256i c1 = _mm256_srli_epi16(w, 4) & two_bits;
-    const __m256i c2 = _mm256_srli_epi16(w, 2) & two_bits;
-    const __m256i c3 = w & two_bits;
-    p0 += (products(c0, load(x)) + products(c1, load(x + 64))) +
-          (products(c2, load(x + 128)) + products(c3, load(x + 192)));
-    if constexpr (kTokens > 1) {
-      const std::int8_t* y = x + stride;
-      p1 += (products(c0, load(y)) + products(c1, load(y + 64))) +
-            (products(c2, load(y + 128)) + products(c3, load(y + 192)));
-    }
-  };
-  const auto step = [&](std::int64_t b, const std::int8_t* x) {
-    row(load(tile.w0 + 32 * b), x, part0.r0, part1.r0);
-    row(load(tile.w1 + 32 * b), x, part0.r1, part1.r1);
-    row(load(tile.w2 + 32 * b), x, part0.r2, part1.r2);
-    row(load(tile.w3 + 32 * b), x, part0.r3, part1.r3);
-  };
-  const std::int8_t* x = a.activations + token * stride;
-  const std::int64_t even = a.blocks / 2 * 2;
+// The four planes of a block.
+struct Codes {
+  __m256i plane0, plane1, plane2, plane3;
+};
+
+inline Codes codes_of(const std::uint8_t* w) noexcept {
+  const __m256i v = load(w), two_bits = _mm256_set1_epi8(3);
+  return {_mm256_srli_epi16(v, 6) & two_bits, _mm256_srli_epi16(v, 4) & two_bits,
+          _mm256_srli_epi16(v, 2) & two_bits, v & two_bits};
+}
+
+// Of a block and its activations; at most 4 * 512 in absolute value.
+inline Lanes16 products(const Codes& c, const std::int8_t* x) noexcept {
+  return (products(c.plane0, load(x)) + products(c.plane1, load(x + 64))) +
+         (products(c.plane2, load(x + 128)) + products(c.plane3, load(x + 192)));
+}
+
+// Calls step(block, its activations) for all blocks, and flush() before 16 bits overflow and at the
+// end.
+template <class Step, class Flush>
+inline void for_blocks(std::int64_t blocks, const std::int8_t* x, const Step& step,
+                       const Flush& flush) noexcept {
+  const std::int64_t even = blocks / 2 * 2;
   for (std::int64_t chunk = 0; chunk < even; chunk += kChunkBlocks) {
     const std::int64_t end = chunk + kChunkBlocks < even ? chunk + kChunkBlocks : even;
-    if (chunk > 0) {
-      widen(sum0, part0);
-      if constexpr (kTokens > 1) widen(sum1, part1);
-    }
+    if (chunk > 0) flush();
     for (std::int64_t b = chunk; b < end; b += 2, x += 256) {
-      _mm_prefetch(tile.w0 + 32 * b + ahead, _MM_HINT_T0);
-      _mm_prefetch(tile.w1 + 32 * b + ahead, _MM_HINT_T0);
-      _mm_prefetch(tile.w2 + 32 * b + ahead, _MM_HINT_T0);
-      _mm_prefetch(tile.w3 + 32 * b + ahead, _MM_HINT_T0);
       step(b, x);
       step(b + 1, x + 32);
     }
   }
-  if (a.blocks % 2) step(even, x);
-  widen(sum0, part0);
+  if (blocks % 2) step(even, x);
+  flush();
+}
+
+inline Lanes32 gemv_row(const TernaryLinearArgs& a, const std::uint8_t* w) noexcept {
+  Lanes16 part{};
+  Lanes32 sum{};
+  const auto step = [&](std::int64_t b, const std::int8_t* x) {
+    _mm_prefetch(w + 32 * b + kPrefetchBytes, _MM_HINT_T0);
+    part += products(codes_of(w + 32 * b), x);
+  };
+  for_blocks(a.blocks, a.activations, step, [&] { sum += wide(part), part = Lanes16{}; });
+  return sum;
+}
+
+// One token: row after row, so that weights are read once and in order.
+void gemv(const TernaryLinearArgs& a) noexcept {
+  for (std::int64_t first = 0; first < a.rows; first += kTileRows) {
+    const RowTile tile = row_tile(a, first);
+    const Sums<Lanes32> sums{gemv_row(a, tile.w0), gemv_row(a, tile.w1), gemv_row(a, tile.w2),
+                             gemv_row(a, tile.w3)};
+    store(a, tile, 0, totals(sums));
+  }
+}
+
+// Several tokens.
+template <int kTokens>
+void gemm_tile(const TernaryLinearArgs& a, const RowTile& tile, std::int64_t token) noexcept {
+  const std::int64_t stride = a.activation_stride;
+  const std::int64_t next_tile = kTileRows * a.row_bytes;
+  Sums<Lanes16> part0, part1;
+  Sums<Lanes32> sum0, sum1;
+  const auto row = [&](const std::uint8_t* w, const std::int8_t* x, Lanes16& p0, Lanes16& p1) {
+    _mm_prefetch(w + next_tile, _MM_HINT_T0);
+    const Codes c = codes_of(w);
+    p0 += products(c, x);
+    if constexpr (kTokens > 1) p1 += products(c, x + stride);
+  };
+  const auto step = [&](std::int64_t b, const std::int8_t* x) {
+    row(tile.w0 + 32 * b, x, part0.r0, part1.r0);
+    row(tile.w1 + 32 * b, x, part0.r1, part1.r1);
+    row(tile.w2 + 32 * b, x, part0.r2, part1.r2);
+    row(tile.w3 + 32 * b, x, part0.r3, part1.r3);
+  };
+  for_blocks(a.blocks, a.activations + token * stride, step, [&] {
+    widen(sum0, part0);
+    if constexpr (kTokens > 1) widen(sum1, part1);
+  });
   store(a, tile, token, totals(sum0));
-  if constexpr (kTokens > 1) {
-    widen(sum1, part1);
-    store(a, tile, token + 1, totals(sum1));
+  if constexpr (kTokens > 1) store(a, tile, token + 1, totals(sum1));
+}
+
+void gemm(const TernaryLinearArgs& a) noexcept {
+  const std::int64_t fitting = kBlockBytes / (a.row_bytes * kTileRows) * kTileRows;
+  const std::int64_t block_rows = fitting > kTileRows ? fitting : kTileRows;
+  for (std::int64_t begin = 0; begin < a.rows; begin += block_rows) {
+    const std::int64_t end = begin + block_rows < a.rows ? begin + block_rows : a.rows;
+    for (std::int64_t t = 0; t < a.tokens; t += kTileTokens) {
+      const auto run = a.tokens - t == 1 ? gemm_tile<1> : gemm_tile<2>;
+      for (std::int64_t r = begin; r < end; r += kTileRows) run(a, row_tile(a, r), t);
+    }
   }
 }
 
 }  // namespace
 
 void ternary_linear(const TernaryLinearArgs& a) noexcept {
-  const std::int64_t fitting = kBlockBytes / (a.row_bytes * kTileRows) * kTileRows;
-  const std::int64_t block_rows = fitting > kTileRows ? fitting : kTileRows;
-  for (std::int64_t begin = 0; begin < a.rows; begin += block_rows) {
-    const std::int64_t end = begin + block_rows < a.rows ? begin + block_rows : a.rows;
-    for (std::int64_t t = 0; t < a.tokens; t += kTileTokens)
-      for (std::int64_t r = begin; r < end; r += kTileRows) {
-        if (a.tokens - t == 1)
-          run_tile<1>(a, row_tile(a, r), t);
-        else
-          run_tile<2>(a, row_tile(a, r), t);
-      }
-  }
+  if (a.tokens == 1)
+    gemv(a);
+  else
+    gemm(a);
 }
 
 }  // namespace bitnet::cpu::avx2

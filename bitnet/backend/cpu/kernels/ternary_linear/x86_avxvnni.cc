@@ -26,6 +26,10 @@ inline __m256i load(const void* p) noexcept {
   return _mm256_loadu_si256(static_cast<const __m256i*>(p));
 }
 
+inline __m256i plane_mask(int plane) noexcept {
+  return _mm256_set1_epi8(static_cast<char>(0xC0 >> (2 * plane)));
+}
+
 // One for each row of a tile.
 struct Sums {
   Lanes r0{}, r1{}, r2{}, r3{};
@@ -71,52 +75,47 @@ void store(const TernaryLinearArgs& a, const RowTile& tile, std::int64_t token,
   for (std::int64_t i = 0; i < tile.valid; ++i) out[i] = results[i];
 }
 
-// One token, two rows: sums of their own for each plane, weights read once and in order.
-void gemv_rows(const TernaryLinearArgs& a, const std::uint8_t* w0, const std::uint8_t* w1,
-               Lanes& total0, Lanes& total1) noexcept {
-  const __m256i plane0 = _mm256_set1_epi8(static_cast<char>(0xC0));
-  const __m256i plane1 = _mm256_set1_epi8(0x30);
-  const __m256i plane2 = _mm256_set1_epi8(0x0C);
-  const __m256i plane3 = _mm256_set1_epi8(0x03);
-  Lanes a0{}, a1{}, a2{}, a3{}, b0{}, b1{}, b2{}, b3{};
+// A row times one token, a sum for each plane.
+inline Lanes gemv_row(const TernaryLinearArgs& a, const std::uint8_t* w) noexcept {
+  const __m256i plane0 = plane_mask(0), plane1 = plane_mask(1);
+  const __m256i plane2 = plane_mask(2), plane3 = plane_mask(3);
+  Lanes sum0{}, sum1{}, sum2{}, sum3{};
   const auto step = [&](std::int64_t block, const std::int8_t* x) {
-    const __m256i c = load(w0 + 32 * block), d = load(w1 + 32 * block);
-    a0 = dot(a0, c & plane0, load(x)), b0 = dot(b0, d & plane0, load(x));
-    a1 = dot(a1, c & plane1, load(x + 64)), b1 = dot(b1, d & plane1, load(x + 64));
-    a2 = dot(a2, c & plane2, load(x + 128)), b2 = dot(b2, d & plane2, load(x + 128));
-    a3 = dot(a3, c & plane3, load(x + 192)), b3 = dot(b3, d & plane3, load(x + 192));
+    const __m256i codes = load(w + 32 * block);
+    sum0 = dot(sum0, codes & plane0, load(x));
+    sum1 = dot(sum1, codes & plane1, load(x + 64));
+    sum2 = dot(sum2, codes & plane2, load(x + 128));
+    sum3 = dot(sum3, codes & plane3, load(x + 192));
   };
   const std::int8_t* x = a.activations;
   for (std::int64_t b = 0; b + 2 <= a.blocks; b += 2, x += 256) {
-    _mm_prefetch(w0 + 32 * b + kPrefetchBytes, _MM_HINT_T0);
-    _mm_prefetch(w1 + 32 * b + kPrefetchBytes, _MM_HINT_T0);
+    _mm_prefetch(w + 32 * b + kPrefetchBytes, _MM_HINT_T0);
     step(b, x);
     step(b + 1, x + 32);
   }
   if (a.blocks % 2) step(a.blocks - 1, x);
-  total0 = (a0 >> 6) + (a1 >> 4) + (a2 >> 2) + a3;
-  total1 = (b0 >> 6) + (b1 >> 4) + (b2 >> 2) + b3;
+  return (sum0 >> 6) + (sum1 >> 4) + (sum2 >> 2) + sum3;
 }
 
+// One token: row after row, so that weights are read once and in order.
 void gemv(const TernaryLinearArgs& a) noexcept {
   for (std::int64_t first = 0; first < a.rows; first += kTileRows) {
     const RowTile tile = row_tile(a, first);
-    Sums sums;
-    gemv_rows(a, tile.w0, tile.w1, sums.r0, sums.r1);
-    gemv_rows(a, tile.w2, tile.w3, sums.r2, sums.r3);
+    const Sums sums{gemv_row(a, tile.w0), gemv_row(a, tile.w1), gemv_row(a, tile.w2),
+                    gemv_row(a, tile.w3)};
     store(a, tile, 0, totals(sums));
   }
 }
 
 // Several tokens: plane after plane, highest first, sums divided by 4 between planes (exactly).
-template <std::size_t kTokens>
+template <int kTokens>
 void gemm_tile(const TernaryLinearArgs& a, const RowTile& tile, std::int64_t token) noexcept {
   const std::int64_t stride = a.activation_stride;
   Sums sum0, sum1, sum2;
   const auto divide = [](Sums& s) { s.r0 >>= 2, s.r1 >>= 2, s.r2 >>= 2, s.r3 >>= 2; };
   const std::uint8_t* next = tile.w0 + kTileRows * a.row_bytes;
   for (int g = 0; g < 4; ++g, next += a.row_bytes) {
-    const __m256i plane = _mm256_set1_epi8(static_cast<char>(0xC0 >> (2 * g)));
+    const __m256i plane = plane_mask(g);
     const std::int8_t* x = a.activations + token * stride + 64 * g;
     divide(sum0), divide(sum1), divide(sum2);
     const auto step = [&](std::int64_t b, const std::int8_t* q) {
