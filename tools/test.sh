@@ -24,8 +24,8 @@ build() {
   fi
 }
 
-# Counts of a JUnit file's first line: tests failures skipped
-count() { sed -n "s/.*<testsuite[^>]* $2=\"\([0-9]*\)\".*/\1/p" "$1" | head -1; }
+# Counts in the head of a JUnit file: tests, failures, skipped
+count() { head -12 "$1" | sed -n "s/.*[[:space:]]$2=\"\([0-9]*\)\".*/\1/p" | head -1; }
 
 # ctest_stage STAGE [ctest arguments]
 ctest_stage() {

@@ -17,7 +17,7 @@ struct ExportExtras {
   std::string name;  // general.name
   std::optional<Tokenizer> tokenizer = {};
   std::string chat_template = {};
-  SourceFiles source = {};  // documents and headers of the Hugging Face folder it came from, where known
+  SourceFiles source = {};  // of the Hugging Face folder it came from, where known
 };
 
 /// Writes GGUF with ternary matrices of `type` (i2_s, tq1_0, tq2_0) and tables of `table_type`
