@@ -15,9 +15,9 @@ from n + 0.5 may not round differently.
 import numpy as np
 
 TAU = 2e-4
-# Part of a token's layer output (root mean square) by which its elements may differ. Float32 differs
-# by about 1e-6; a flipped integer changes a trained model's layers by 3e-5 to 1e-2, unless hardly a
-# weight reads it.
+# Part of a token's layer output (root mean square) by which its elements may differ. Float32
+# differs by about 1e-6; a flipped integer changes a trained model's layers by 3e-5 to 1e-2, unless
+# hardly a weight reads it.
 TOLERANCE = 5e-6
 MAX_FLIPS = 8  # roundings to change for one token in one layer
 BEAM = 12
@@ -42,8 +42,9 @@ class Rows:
     """The computation of some tokens of a layer, with chosen roundings.
 
     flips[r]: set of (site, column), near ties at which row r does not take the nearest integer.
-    ties[r]: near ties met: (site, column) -> distance from n + 0.5. Sites are named after the first matrix that reads the integers;
-    integers[site]: what row r's activations became, [rows, columns]."""
+    ties[r]: near ties met: (site, column) -> distance from n + 0.5. Sites are named
+    after the first matrix that reads the integers; integers[site]: what the activations became,
+    [rows, columns]."""
 
     def __init__(self, layer, hidden, positions, flips):
         self.layer, self.model = layer, layer.model

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Whole models give the same bits on every ISA, with any number of threads, however a text is cut.
+// Run again under each BITNET_ISA, and under qemu for Arm: all must give the stored hashes.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstring>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "bitnet/generate/session.h"
+#include "bitnet/model/loader.h"
+#include "bitnet/runtime/runtime.h"
+
+namespace bitnet {
+namespace {
+
+struct Case {
+  const char* folder;
+  std::int64_t tokens;
+  std::uint64_t hash;  // of all logits of the text, equal on x86-64 and AArch64
+};
+
+// The hashes change only with the numerics of the engine (docs/ARCHITECTURE.md), which golden_test
+// proves; a kernel that changes one is wrong.
+constexpr std::array kCases{
+    Case{"tests/models/tiny-bitnet-gqa", 48, 0x4687357f365cb193u},
+    Case{"tests/models/tiny-llama-bitlinear", 48, 0x8e056141f0b3270au},
+    Case{"models/wordbook-35m", 12, 0x6a137ae34bbe7771u},
+};
+
+// FNV-1a, 64 bits.
+std::uint64_t hash_of(std::span<const float> values) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const float value : values) {
+    std::uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    for (int shift = 0; shift < 32; shift += 8)
+      hash = (hash ^ ((bits >> shift) & 0xff)) * 0x100000001b3u;
+  }
+  return hash;
+}
+
+bool same_bits(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+// A text without meaning: ids spread over the vocabulary.
+std::vector<std::int32_t> text(std::int64_t count, std::int64_t vocab) {
+  std::vector<std::int32_t> ids;
+  for (std::int64_t i = 0; i < count; ++i)
+    ids.push_back(static_cast<std::int32_t>((i * i * 7919 + i * 104729 + 17) % vocab));
+  return ids;
+}
+
+// A loaded model and one number of threads.
+class Engine {
+ public:
+  Engine(const std::string& folder, int threads) : runtime_(threads), model_(load(folder)) {}
+
+  const ModelConfig& config() const { return model_.config; }
+  Decoder decoder() { return Decoder(model_.config, model_.weights, runtime_.context()); }
+
+  // Logits of every token, computed in parts of these sizes, the last one repeated.
+  std::vector<float> logits(std::span<const std::int32_t> ids,
+                            std::span<const std::int64_t> parts) {
+    Decoder decoder = this->decoder();
+    KvCache cache(config(), static_cast<std::int64_t>(ids.size()));
+    const auto vocab = static_cast<std::size_t>(config().vocab_size);
+    std::vector<float> out(ids.size() * vocab);
+    std::size_t at = 0;
+    for (std::size_t part = 0; at < ids.size(); part = std::min(part + 1, parts.size() - 1)) {
+      const std::size_t count = std::min(static_cast<std::size_t>(parts[part]), ids.size() - at);
+      const auto hidden = decoder.forward(ids.subspan(at, count), cache);
+      const auto stride = static_cast<std::int64_t>(vocab);
+      decoder.logits(hidden, {out.data() + at * vocab, hidden.rows, stride, stride});
+      at += count;
+    }
+    return out;
+  }
+  std::vector<float> logits(std::span<const std::int32_t> ids) {
+    return logits(ids, std::array{static_cast<std::int64_t>(ids.size())});
+  }
+
+ private:
+  LoadedModel load(const std::string& folder) {
+    LoadOptions options;
+    options.threads = &runtime_.threads();
+    return load_model(std::string(BITNET_SOURCE_DIR) + "/" + folder, options);
+  }
+
+  Runtime runtime_;
+  LoadedModel model_;
+};
+
+class ModelIdentity : public ::testing::TestWithParam<Case> {};
+
+TEST_P(ModelIdentity, LogitsHaveTheStoredHash) {
+  Engine engine(GetParam().folder, 2);
+  const std::uint64_t hash =
+      hash_of(engine.logits(text(GetParam().tokens, engine.config().vocab_size)));
+  EXPECT_EQ(hash, GetParam().hash) << std::hex << "0x" << hash << "u";
+}
+
+TEST_P(ModelIdentity, TheNumberOfThreadsDoesNotMatter) {
+  Engine one(GetParam().folder, 1);
+  const auto ids = text(GetParam().tokens, one.config().vocab_size);
+  const auto expected = one.logits(ids);
+  for (const int threads : {2, 3, 7})
+    EXPECT_TRUE(same_bits(Engine(GetParam().folder, threads).logits(ids), expected)) << threads;
+}
+
+TEST_P(ModelIdentity, HowATextIsCutDoesNotMatter) {
+  Engine engine(GetParam().folder, 3);
+  const auto ids = text(GetParam().tokens, engine.config().vocab_size);
+  const auto expected = engine.logits(ids);
+  using Parts = std::vector<std::int64_t>;
+  for (const Parts& parts : {Parts{1}, Parts{3}, Parts{5, 1, 2, 4}, Parts{1, 1000}})
+    EXPECT_TRUE(same_bits(engine.logits(ids, parts), expected)) << "parts of " << parts[0];
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, ModelIdentity, ::testing::ValuesIn(kCases),
+                         [](const auto& tested) {
+                           std::string name(tested.param.folder);
+                           name = name.substr(name.rfind('/') + 1);
+                           for (char& c : name)
+                             if (c == '-') c = '_';
+                           return name;
+                         });
+
+constexpr const char* kTiny = "tests/models/tiny-bitnet-gqa";
+
+TEST(CacheGrowth, CrossingTheFirstCapacityChangesNoBit) {
+  Engine engine(kTiny, 2);
+  const auto ids = text(300, engine.config().vocab_size);  // the first capacity is 256
+  const auto expected = engine.logits(ids);
+  using Parts = std::vector<std::int64_t>;
+  for (const Parts& parts : {Parts{250, 50}, Parts{255, 1, 1, 43}, Parts{256, 44}, Parts{37}})
+    EXPECT_TRUE(same_bits(engine.logits(ids, parts), expected)) << "parts of " << parts[0];
+}
+
+TEST(CacheGrowth, AClonedCacheGoesOnAlikeAndApart) {
+  Engine engine(kTiny, 2);
+  Decoder decoder = engine.decoder();
+  const auto ids = text(260, engine.config().vocab_size);
+  const auto last = [&](KvCache& cache, std::span<const std::int32_t> more) {
+    const auto hidden = decoder.forward(more, cache);
+    return std::vector<float>(hidden.row(hidden.rows - 1),
+                              hidden.row(hidden.rows - 1) + hidden.cols);
+  };
+  KvCache cache(engine.config(), 300);
+  last(cache, std::span(ids).first(250));
+  KvCache copy = cache.clone();
+  const std::int32_t other[] = {3, 1, 4, 1, 5};
+  last(copy, other);  // must not reach the first cache
+  copy = cache.clone();
+  const auto expected = last(cache, std::span(ids).subspan(250));
+  EXPECT_TRUE(same_bits(last(copy, std::span(ids).subspan(250)), expected));
+}
+
+TEST(SessionIdentity, GoingBackEqualsNeverHavingBeenThere) {
+  Engine engine(kTiny, 2);
+  Decoder decoder = engine.decoder();
+  const auto ids = text(40, engine.config().vocab_size);
+  Session straight(decoder, 300);
+  straight.append(ids);
+  const std::vector<float> expected(straight.logits().begin(), straight.logits().end());
+
+  Session back(decoder, 300);
+  back.append(std::span(ids).first(30));
+  back.append(text(250, 97));
+  back.truncate(30);
+  back.append(std::span(ids).subspan(30));
+  EXPECT_TRUE(same_bits(back.logits(), expected));
+  EXPECT_TRUE(std::equal(ids.begin(), ids.end(), back.tokens().begin(), back.tokens().end()));
+}
+
+TEST(SessionIdentity, TheSameSeedWritesTheSameTokens) {
+  const auto write = [](int threads, std::uint64_t seed) {
+    Engine engine("models/wordbook-35m", threads);
+    Decoder decoder = engine.decoder();
+    Session session(decoder, 200);
+    session.append(text(10, engine.config().vocab_size));
+    GenerateOptions options;
+    options.sampling = {.temperature = 1.5f, .top_k = 0, .top_p = 1.0f, .min_p = 0.0f};
+    options.sampling.seed = seed;
+    options.max_tokens = 50;
+    std::vector<std::int32_t> out;
+    EXPECT_EQ(session.generate(options,
+                               [&](std::int32_t token) {
+                                 out.push_back(token);
+                                 return true;
+                               }),
+              StopReason::max_tokens);
+    return out;
+  };
+  const auto expected = write(1, 7);
+  EXPECT_EQ(expected.size(), 50u);
+  EXPECT_EQ(write(1, 7), expected);
+  EXPECT_EQ(write(3, 7), expected);
+  EXPECT_NE(write(1, 8), expected);
+}
+
+}  // namespace
+}  // namespace bitnet
