@@ -152,8 +152,10 @@ void print_results(const std::vector<Measurement>& results, const ModelConfig& c
                   : "") +
              "\n\n");
   Table table({"", "tokens/s", "slowest", "fastest", "of the limit", ""}, {1, 2, 3, 4});
+  bool from_caches = false;
   for (const Measurement& m : results) {
     const double part = part_of_limit(m, cost, limits);
+    from_caches = from_caches || (is_decode(m) && part > 1);
     const double used = m.median() * (is_decode(m) ? cost.decode_bytes : cost.prefill_ops);
     table.add({std::string(m.kind) + " " + std::to_string(m.tokens), rate(m.median()),
                rate(m.rates.front()), rate(m.rates.back()),
@@ -169,6 +171,8 @@ void print_results(const std::vector<Measurement>& results, const ModelConfig& c
              (limits.int8_ops_per_second > 0
                   ? "; prefill " + rate(limits.int8_ops_per_second / cost.prefill_ops) + " at most"
                   : "") +
+             (from_caches ? "\n          decode is faster than that: the weights stay in the caches"
+                          : "") +
              "\nmemory    peak " + bytes_in_words(machine.peak_bytes) + "\n");
 }
 
@@ -201,6 +205,14 @@ ModelConfig shape_named(const std::string& name) {
   }
   throw UsageError("no shape '" + printable(name) + "'" + did_you_mean(name, names) +
                    "\nshapes: " + list);
+}
+
+LoadedModel make_model(const ModelConfig& config, std::uint64_t seed, ThreadPool& threads) {
+  Progress progress("making weights");
+  return random_model(
+      config, seed, threads, default_pool(), [&](std::int64_t done, std::int64_t total) {
+        progress.update(static_cast<std::uint64_t>(done), static_cast<std::uint64_t>(total));
+      });
 }
 
 void add_options(CommandLine& line, Options& o) {
@@ -256,7 +268,7 @@ int bench_main(int argc, const char* const* argv) {
   }
   const ModelConfig config = shape_named(o.shape);
   Runtime runtime(o.model.threads);
-  const LoadedModel model = random_model(config, o.seed, runtime.threads());
+  const LoadedModel model = make_model(config, o.seed, runtime.threads());
   Decoder decoder(config, model.weights, runtime.context());
   measure_and_print(o, decoder, runtime);
   return 0;

@@ -170,7 +170,8 @@ std::optional<ModelConfig> model_shape(std::string_view name) {
 }
 
 LoadedModel random_model(const ModelConfig& config, std::uint64_t seed, ThreadPool& threads,
-                         HybridMemoryPool& pool) {
+                         HybridMemoryPool& pool,
+                         const std::function<void(std::int64_t, std::int64_t)>& layers_made) {
   validate(config);
   auto weights = std::make_shared<Weights>();
   weights->embedding = table(config, seed, 0, threads, pool);
@@ -192,6 +193,7 @@ LoadedModel random_model(const ModelConfig& config, std::uint64_t seed, ThreadPo
         layer.input_norms[static_cast<std::size_t>(which)] = ones(shape[1], pool);
     }
     weights->layers.push_back(std::move(layer));
+    if (layers_made) layers_made(i + 1, config.num_layers);
   }
   return {config, std::move(weights), std::make_shared<RandomSource>(), {}};
 }
