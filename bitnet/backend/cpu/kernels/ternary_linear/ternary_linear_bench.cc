@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Ternary linear layers of BitNet b1.58 2B4T, and the machine's limits measured in the same run.
 // GB/s counts packed weights; GOPS counts a product and an addition as two.
+// One thread is timed by its CPU time, several by the clock.
 // Shared machines: --benchmark_repetitions=9 --benchmark_enable_random_interleaving=true
 #include <benchmark/benchmark.h>
 
@@ -91,7 +92,7 @@ void add_layers(const Kernel<TernaryLinearFn>& kernel) {
                              std::to_string(tokens);
     benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
       measure(state, Layer{rows, cols, tokens}, cold, kernel.run);
-    })->UseRealTime();
+    });
   };
   add(512, 2560, 1, false);  // 320 KB: L2
   for (const Shape& s : kShapes) {
@@ -110,25 +111,28 @@ void add_layers(const Kernel<TernaryLinearFn>& kernel) {
 
 void add_threads(int threads) {
   const std::string suffix = "/threads:" + std::to_string(threads);
-  benchmark::RegisterBenchmark(("limit/read" + suffix).c_str(), [=](benchmark::State& state) {
-    ThreadPool pool(threads);
-    for (auto _ : state)
-      pool.for_slices(kColdBytes, 4096, [](std::int64_t begin, std::int64_t end) {
-        benchmark::DoNotOptimize(read_once(cold_weights() + begin, end - begin));
+  auto* read =
+      benchmark::RegisterBenchmark(("limit/read" + suffix).c_str(), [=](benchmark::State& state) {
+        ThreadPool pool(threads);
+        for (auto _ : state)
+          pool.for_slices(kColdBytes, 4096, [](std::int64_t begin, std::int64_t end) {
+            benchmark::DoNotOptimize(read_once(cold_weights() + begin, end - begin));
+          });
+        state.counters["GB/s"] = benchmark::Counter(
+            static_cast<double>(state.iterations()) * static_cast<double>(kColdBytes) / 1e9,
+            benchmark::Counter::kIsRate);
       });
-    state.counters["GB/s"] = benchmark::Counter(
-        static_cast<double>(state.iterations()) * static_cast<double>(kColdBytes) / 1e9,
-        benchmark::Counter::kIsRate);
-  })->UseRealTime();
+  if (threads > 1) read->UseRealTime();
   for (const Shape& s : kShapes)
     for (const std::int64_t tokens : {1, 8, 128, 512}) {
       const std::string name = "op/" + std::to_string(s.rows) + "x" + std::to_string(s.cols) + "x" +
                                std::to_string(tokens) + suffix;
-      benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+      auto* op = benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
         ThreadPool pool(threads);
         measure(state, Layer{s.rows, s.cols, tokens}, tokens <= 16,
                 [&](const TernaryLinearArgs& args) { ternary_linear(args, pool); });
-      })->UseRealTime();
+      });
+      if (threads > 1) op->UseRealTime();
     }
 }
 
