@@ -3,6 +3,7 @@
 import os
 import pty
 import subprocess
+import termios
 import time
 import unittest
 
@@ -86,11 +87,17 @@ class Terminal(ToolTest):
             self.assertIn(text, seen)
             seen = seen[seen.index(text) + len(text):]
 
-        read_until(b"> ")
-        os.write(parent, b"river\r")
+        def type_at_prompt(keys):
+            """The prompt is shown an instant before libedit takes over the keyboard."""
+            read_until(b"> ")
+            deadline = time.monotonic() + 2  # a build without libedit never does
+            while termios.tcgetattr(parent)[3] & termios.ICANON and time.monotonic() < deadline:
+                time.sleep(0.001)
+            os.write(parent, keys)
+
+        type_at_prompt(b"river\r")
         read_until(b"1. (noun)")
-        read_until(b"> ")
-        os.write(parent, b"\x04")
+        type_at_prompt(b"\x04")
         self.assertEqual(tool.wait(60), 0)
         os.close(parent)
 
