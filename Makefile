@@ -4,7 +4,9 @@
 BUILD := build/release
 JOBS := $(shell nproc)
 PREFIX ?= /usr/local
-PROMPT ?= serendipity
+PROMPT ?= river
+# CMake reads it when a build folder is made: every stage compiles through ccache where it is installed.
+export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
 
 .PHONY: help setup build run test check bench install clean
 
@@ -19,7 +21,7 @@ build: setup ## build a release: build/release/bin/bitnet
 	@cmake --build $(BUILD) -j $(JOBS)
 	@echo "built: $(BUILD)/bin/bitnet"
 
-run: build ## build a release and let the embedded model define a word (PROMPT=serendipity)
+run: build ## build a release and let the embedded model define a word (PROMPT=river)
 	@echo "\$$ $(BUILD)/bin/bitnet run -p $(PROMPT)"
 	@$(BUILD)/bin/bitnet run -p "$(PROMPT)"
 
