@@ -41,7 +41,9 @@ std::int32_t Sampler::next(std::span<float> logits, std::span<const std::int32_t
   const auto best = std::max_element(logits.begin(), logits.end());
   if (best == logits.end() || *best == -INFINITY)
     fail(Errc::internal, "sampler: the model's logits are not numbers");
-  if (options_.temperature == 0.0f) return static_cast<std::int32_t>(best - logits.begin());
+  // Infinity is an overflow: no probability can be formed with it.
+  if (options_.temperature == 0.0f || *best == INFINITY)
+    return static_cast<std::int32_t>(best - logits.begin());
   keep_top_k(logits);
   keep_top_p();
   keep_min_p();
@@ -58,6 +60,10 @@ void Sampler::penalize(std::span<float> logits, std::span<const std::int32_t> hi
   std::sort(seen.begin(), seen.end());
   seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
   for (const std::int32_t id : seen) {
+    if (id < 0 || static_cast<std::size_t>(id) >= logits.size())
+      fail(Errc::invalid_argument, "sampler: token id " + std::to_string(id) +
+                                       " of the history is outside the vocabulary of " +
+                                       std::to_string(logits.size()));
     float& logit = logits[static_cast<std::size_t>(id)];
     logit = logit > 0 ? logit / options_.repeat_penalty : logit * options_.repeat_penalty;
   }

@@ -31,7 +31,7 @@ class Sampler {
 
   /// The token after `history`. `logits` [vocab] are used as working memory. Equal logits: the
   /// lower id first. Throws Error{internal} where no logit is a number (a NaN must not become a
-  /// token).
+  /// token), {invalid_argument} for a penalized id outside the vocabulary.
   std::int32_t next(std::span<float> logits, std::span<const std::int32_t> history);
 
  private:

@@ -45,6 +45,8 @@ void validate(const ModelConfig& c) {
     refuse(c, "head_dim", std::to_string(c.head_dim), "must be even (rotary embedding)");
   if (!(c.rms_norm_eps >= 0.0f) || !(c.rms_norm_eps <= 1.0f))
     refuse(c, "rms_norm_eps", std::to_string(c.rms_norm_eps), "0 to 1");
+  if (c.input_norms && !(c.input_norm_eps >= 0.0f && c.input_norm_eps <= 1.0f))
+    refuse(c, "quantization_config.rms_norm_eps", std::to_string(c.input_norm_eps), "0 to 1");
   if (!(c.rope_theta >= 1.0) || !std::isfinite(c.rope_theta))
     refuse(c, "rope_theta", std::to_string(c.rope_theta), "a finite number from 1");
   if (c.bos_token < -1 || c.bos_token >= c.vocab_size)
