@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Compares the ids of bitnet's tokenizer with the package `tokenizers` (0.23), id for id.
 
-Usage: tokenizer_oracle.py DRIVER [--model FOLDER]... [--ranks NAME=FILE]... [--time]
-DRIVER is tokenizer_driver. FOLDER holds tokenizer.json and, if there, val_docs.txt and val_tokens.npy.
+Usage: tokenizer_oracle.py DRIVER [--model FOLDER[:DATA]]... [--ranks NAME=FILE]... [--time]
+DRIVER is tokenizer_driver. FOLDER holds tokenizer.json, DATA (or else FOLDER) val_docs.txt and
+val_tokens.npy; without them the documents are not compared.
 NAME is gpt2 (gpt2.tiktoken of the sdist of openai-whisper) or llama3 (llama3/tokenizer.model of
 llama-models); their ranks are turned into a tokenizer.json in a temporary folder, never kept.
 """
@@ -166,7 +167,11 @@ def compare(name, driver, file, texts):
 
 
 def check_documents(folder, driver, file):
-    docs = open(os.path.join(folder, "val_docs.txt"), encoding="utf-8", newline="").read().split("\x1e")
+    source = os.path.join(folder, "val_docs.txt")
+    if not os.path.exists(source):
+        print(f"{folder}: no val_docs.txt, documents not compared")
+        return []
+    docs = open(source, encoding="utf-8", newline="").read().split("\x1e")
     wanted = np.load(os.path.join(folder, "val_tokens.npy")).tolist()
     lines = run_driver(driver, file, docs, "--plain").stdout.decode().split("\n")[:-1]
     got = []
@@ -207,9 +212,10 @@ def main():
     args = parser.parse_args()
     documents = []
     files = []
-    for folder in args.model:
+    for item in args.model:
+        folder, _, data = item.partition(":")
         file = os.path.join(folder, "tokenizer.json")
-        documents += check_documents(folder, args.driver, file)
+        documents += check_documents(data or folder, args.driver, file)
         files.append((os.path.basename(os.path.normpath(folder)), file))
     if not files and not args.ranks:
         sys.exit("nothing to compare: give --model or --ranks")

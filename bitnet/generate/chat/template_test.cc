@@ -6,10 +6,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <fstream>
-#include <sstream>
+#include <random>
 
 #include "bitnet/base/error.h"
+#include "bitnet/generate/chat/python_text.h"
 
 namespace bitnet {
 namespace {
@@ -86,6 +86,18 @@ TEST(ChatTemplate, ErrorsSayWhereAndWhat) {
   EXPECT_EQ(refusal("{{ 'a' | wordwrap }}").code, Errc::unsupported);
   EXPECT_EQ(refusal("{% if false %}{{ 'a' | wordwrap }}{% endif %}").what, "accepted");
   EXPECT_EQ(refusal("{{ '\u00E9' | upper }}").code, Errc::unsupported);
+}
+
+// Parts longer than 16 bytes are searched for by other means than std::string_view::find.
+TEST(ChatTemplate, LongPartsAreFoundWhereTheyAre) {
+  std::mt19937 random(2);
+  for (int round = 0; round < 20000; ++round) {
+    std::string text, part;
+    for (int i = 0; i < 90; ++i) text += random() % 9 ? 'a' : 'b';
+    for (int i = 0; i < 18; ++i) part += random() % 9 ? 'a' : 'b';
+    ASSERT_EQ(chat::find_text(text, part), text.find(part)) << text << ' ' << part;
+    ASSERT_EQ(chat::find_text(text, text.substr(40, 20)), text.find(text.substr(40, 20)));
+  }
 }
 
 TEST(ChatTemplateLimits, SizeOfTheSource) {
