@@ -1,6 +1,6 @@
 # No kernel object may define a symbol that the linker merges with others of its name (weak,
-# unique): that copy, with the kernel's instructions in it, could be given to code that any CPU runs.
-# that copy, with the kernel's instructions in it, could be given to code that any CPU runs.
+# unique): that copy, with the kernel's instructions in it, could be given to code that any CPU
+# runs.
 # cmake -DNM=<nm> -DOBJECTS=<a.o,b.o,…> -P check_kernel_symbols.cmake
 string(REPLACE "," ";" objects "${OBJECTS}")
 list(LENGTH objects count)
