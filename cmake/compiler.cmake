@@ -21,3 +21,7 @@ if(BITNET_SANITIZE)
     -fno-sanitize-recover=all)
   target_link_options(bitnet_flags INTERFACE -fsanitize=${BITNET_SANITIZE})
 endif()
+if(BITNET_BUILD_FUZZERS)
+  # Coverage for libFuzzer in the library too; the harnesses link its main (targets.cmake).
+  target_compile_options(bitnet_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()

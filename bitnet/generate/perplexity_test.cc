@@ -48,6 +48,15 @@ TEST(Perplexity, FollowsTheDefinition) {
   }
 }
 
+TEST(Perplexity, ATextShorterThanAWindowIsOneWindow) {
+  TestModel model;
+  Decoder decoder = model.decoder();
+  const auto ids = text(10);
+  const Perplexity p = perplexity(decoder, ids, 64);
+  EXPECT_EQ(p.first_window_nll, p.nll);
+  EXPECT_NEAR(p.nll, naive_nll(decoder, ids, 64), 1e-12);
+}
+
 TEST(Perplexity, ReportsProgressOfEveryWindow) {
   TestModel model;
   Decoder decoder = model.decoder();

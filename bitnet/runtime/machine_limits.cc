@@ -6,7 +6,7 @@
 #include <chrono>
 #include <cstring>
 
-#include "bitnet/backend/cpu/kernels/ternary_linear/machine_limits_bench.h"
+#include "bitnet/backend/cpu/cpu_limits.h"
 #include "bitnet/backend/cpu/kernels/ternary_linear/ternary_linear.h"
 #include "bitnet/memory/hybrid_pool.h"
 

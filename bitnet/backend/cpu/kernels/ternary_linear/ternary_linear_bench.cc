@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "bitnet/backend/cpu/kernels/ternary_linear/machine_limits_bench.h"
+#include "bitnet/backend/cpu/cpu_limits.h"
 #include "bitnet/backend/cpu/kernels/ternary_linear/ternary_linear.h"
 #include "bitnet/backend/cpu/ternary_linear_op.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-#include "bitnet/backend/cpu/kernels/ternary_linear/machine_limits_bench.h"
+#include "bitnet/backend/cpu/cpu_limits.h"
 
 #include <cstring>
 
