@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace bitnet {
@@ -37,7 +38,8 @@ class ThreadPool {
   /// rethrown here.
   template <class Task>
   void run(Task&& task) {
-    run_erased([](void* t, int worker, int count) { (*static_cast<Task*>(t))(worker, count); },
+    using Plain = std::remove_reference_t<Task>;
+    run_erased([](void* t, int worker, int count) { (*static_cast<Plain*>(t))(worker, count); },
                const_cast<void*>(static_cast<const void*>(std::addressof(task))));
   }
 

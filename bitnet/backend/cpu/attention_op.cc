@@ -11,6 +11,8 @@ namespace {
 
 // Tokens of a unit of work: whole blocks of the kernel's rows for any number of heads per kv head.
 constexpr std::int64_t kUnitTokens = 16;
+// Multiply-adds that one core does in some 4 us (ternary_linear_op.cc says why).
+constexpr std::int64_t kAloneProducts = 400'000;
 
 }  // namespace
 
@@ -21,7 +23,7 @@ void attention(const AttentionArgs& args, ThreadPool& pool) {
   const std::int64_t group = args.heads / args.kv_heads;
   const std::int64_t blocks = (args.tokens + kUnitTokens - 1) / kUnitTokens;
   const std::int64_t positions = args.first_position + args.tokens;
-  pool.run([&](int worker, int count) {
+  const auto task = [&](int worker, int count) {
     for (std::int64_t unit = worker; unit < blocks * args.kv_heads; unit += count) {
       const std::int64_t kv = unit % args.kv_heads;
       const std::int64_t first = (blocks - 1 - unit / args.kv_heads) * kUnitTokens;
@@ -37,7 +39,11 @@ void attention(const AttentionArgs& args, ThreadPool& pool) {
       part.scratch = worker_scratch(attention_scratch_floats(positions, args.dim));
       run(part);
     }
-  });
+  };
+  if (2 * args.tokens * positions * args.heads * args.dim <= kAloneProducts)
+    task(0, 1);
+  else
+    pool.run(task);
 }
 
 }  // namespace bitnet::cpu

@@ -9,6 +9,9 @@ namespace {
 // 16 results are a cache line of the output: workers do not share one.
 constexpr std::int64_t kRowStep = 16;
 constexpr std::int64_t kTokenStep = 4;
+// One core computes this many packed bytes times tokens in some 4 us; to wake the others and to
+// wait for them takes as long, and far longer where the machine is busy.
+constexpr std::int64_t kAloneBytes = 256 * 1024;
 
 TernaryLinearArgs rows_of(TernaryLinearArgs args, std::int64_t begin, std::int64_t end) noexcept {
   args.weights += begin * args.row_bytes;
@@ -30,6 +33,7 @@ TernaryLinearArgs tokens_of(TernaryLinearArgs args, std::int64_t begin, std::int
 
 void ternary_linear(const TernaryLinearArgs& args, ThreadPool& pool) {
   static TernaryLinearFn* const run = choose(ternary_linear_kernels(), isa::active()).run;
+  if (args.rows * args.row_bytes * args.tokens <= kAloneBytes) return run(args);
   const bool few_rows = args.rows < kRowStep * pool.size() && args.tokens > args.rows;
   if (few_rows)
     pool.for_slices(args.tokens, kTokenStep, [&](std::int64_t begin, std::int64_t end) {
