@@ -54,4 +54,21 @@ if [ "$goal" = test ]; then
       echo "setup: without these packages the oracle tests will be skipped" >&2
     fi
   fi
+
+  # Published vocabularies for the tokenizer's oracle: GPT-2's (MIT) and Llama-3's (Meta's licence: for tests alone).
+  vocabularies=build/vocabularies
+  if [ ! -e $vocabularies/tokenizer.model ] && [ -x build/venv/bin/pip ]; then
+    mkdir -p $vocabularies
+    pip="build/venv/bin/pip download --disable-pip-version-check -q --no-deps -d $vocabularies"
+    if $pip --no-binary :all: openai-whisper==20250625 >build/vocabularies.log 2>&1 &&
+      $pip llama-models==0.3.0 >>build/vocabularies.log 2>&1; then
+      tar -xzf $vocabularies/openai_whisper-*.tar.gz -C $vocabularies --strip-components=3 --wildcards '*/gpt2.tiktoken'
+      build/venv/bin/python3 -c "import sys, zipfile
+zipfile.ZipFile(sys.argv[1]).extract('llama_models/llama3/tokenizer.model', sys.argv[2])" \
+        $vocabularies/llama_models-*.whl $vocabularies
+      mv $vocabularies/llama_models/llama3/tokenizer.model $vocabularies/
+    else
+      echo "setup: the published vocabularies could not be fetched; their tests will be skipped" >&2
+    fi
+  fi
 fi

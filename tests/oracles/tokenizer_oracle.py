@@ -219,6 +219,10 @@ def main():
         files.append((os.path.basename(os.path.normpath(folder)), file))
     if not files and not args.ranks:
         sys.exit("nothing to compare: give --model or --ranks")
+    for item in args.ranks:
+        if not os.path.exists(item.split("=", 1)[1]):
+            print(f"skipped: {item.split('=', 1)[1]} is missing (tools/setup.sh test gets it)")
+            sys.exit(77)
     texts = [*mixed(1, 6000), *documents, *all_planes(), "", " ", "'", "a" * 3000, "\n" * 999]
     with tempfile.TemporaryDirectory() as folder:
         for item in args.ranks:
@@ -227,7 +231,7 @@ def main():
             with open(file, "w", encoding="utf-8") as out:
                 json.dump(from_ranks(name, source), out, ensure_ascii=False)
             files.append((name, file))
-        for i, document in enumerate(variants(files[0][1])):
+        for i, document in enumerate(variants(files[0][1]) if args.model else []):
             file = os.path.join(folder, f"variant{i}.json")
             with open(file, "w", encoding="utf-8") as out:
                 json.dump(document, out)
