@@ -29,9 +29,9 @@ test: ## build and run every test (STAGES="release dev tsan aarch64 fuzz", FUZZ_
 	@tools/setup.sh test
 	@tools/test.sh
 
-check: ## format, layers, budgets; LINT=1 adds clang-tidy
-	@tools/setup.sh test
-	@tools/check
+check: ## format, layers, budgets; LINT=1 adds clang-tidy and cppcheck
+	@tools/setup.sh $(if $(LINT),lint,check)
+	@tools/check $(if $(LINT),--lint)
 
 bench: build ## measure the model engine on this machine (2B4T's shape, random weights)
 	@$(BUILD)/bin/bitnet bench --shape 2b4t

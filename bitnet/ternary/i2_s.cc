@@ -6,6 +6,7 @@
 
 #include "bitnet/ternary/block128.h"
 #include "bitnet/ternary/four_rows.h"
+#include "bitnet/ternary/words.h"
 
 namespace bitnet::i2_s {
 namespace {
@@ -55,6 +56,19 @@ class CodeStream {
   std::uint8_t codes_[kMaxBlockWeights];
 };
 
+/// Two blocks of 64 (16 bytes each) to one of 128. With bytes a, b of the blocks and fields 3..0
+/// from the top, weights p, 32 + p, 64 + p, 96 + p are fields 3 and 1 of a and b for p < 16, and 2
+/// and 0 of them for the 16 after.
+void join_blocks_of_64(const std::uint8_t* pair, std::uint8_t* block) noexcept {
+  constexpr std::uint64_t k3 = words::kLowField << 6, k2 = words::kLowField << 4;
+  constexpr std::uint64_t k1 = words::kLowField << 2, k0 = words::kLowField;
+  for (int p = 0; p < 16; p += 8) {
+    const std::uint64_t a = words::load(pair + p), b = words::load(pair + 16 + p);
+    words::store(block + p, (a & k3) | ((a & k1) << 2) | ((b & k3) >> 4) | ((b & k1) >> 2));
+    words::store(block + 16 + p, ((a & k2) << 2) | ((a & k0) << 4) | ((b & k2) >> 2) | (b & k0));
+  }
+}
+
 }  // namespace
 
 std::optional<TernaryFault> stream_to_block128(const std::uint8_t* stream, std::int64_t group,
@@ -64,6 +78,9 @@ std::optional<TernaryFault> stream_to_block128(const std::uint8_t* stream, std::
   if (group == block128::kBytes && columns % block128::kWeights == 0) {
     std::memcpy(out + begin * stride, stream + begin * stride,
                 static_cast<std::size_t>((end - begin) * stride));
+  } else if (group == block128::kBytes / 2 && columns % block128::kWeights == 0) {
+    for (std::int64_t at = begin * stride; at < end * stride; at += block128::kBytes)
+      join_blocks_of_64(stream + at, out + at);
   } else {
     CodeStream source(stream, group, begin * columns);
     std::uint8_t codes[block128::kWeights];
