@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # No kernel object may define a symbol that the linker merges with others of its name (weak,
 # unique): that copy, with the kernel's instructions in it, could be given to code that any CPU
 # runs.
