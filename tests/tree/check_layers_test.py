@@ -16,6 +16,7 @@ FAULTS = {
     "bitnet/base/wide.cc": (HEAD + "// " + "x" * 98 + "\n", "columns"),
     "bitnet/base/bare.cc": ("int x;\n", "SPDX"),
     "bitnet/base/twice.h": (HEAD, "pragma"),
+    "docs/ARCHITECTURE.md": ("`bitnet/attic/`\n", "does not exist"),
 }
 GOOD = {"bitnet/io/fine.cc": HEAD + '#include "bitnet/base/error.h"\n#include "bitnet/io/json.h"\n'}
 
