@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """bitnet inspect and bitnet convert."""
 import json
+import os
 import pathlib
 import shutil
 import unittest
@@ -35,6 +36,8 @@ class Inspect(ToolTest):
         self.assertEqual(small["kv_cache_bytes"], 10 * 4 * 64 * 2 * 4 * 512)
         self.assertTrue(small["fits"])
         used = self.json("run", "-p", "river " * 240, "-c", "512", "-t", "1", "-n", "20")
+        if os.environ.get("BITNET_SANITIZE"):
+            return  # shadow memory and quarantine would be measured
         # Code, tokenizer and allocator come on top; half as much again would be a wrong plan.
         self.assertLess(used["peak_memory_bytes"], small["total_bytes"] * 1.5 + 20e6)
 
