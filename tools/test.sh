@@ -37,6 +37,7 @@ count() { head -12 "$1" | sed -n "s/.*[[:space:]]$2=\"\([0-9]*\)\".*/\1/p" | hea
 ctest_stage() {
   local stage=$1 report=build/$1.junit.xml
   shift
+  rm -f "$report"
   echo "== $stage: testing"
   ctest --test-dir "build/$stage" -j "$jobs" --output-on-failure --output-junit "$PWD/$report" --no-tests=error "$@" \
     >"build/$stage.ctest.log" 2>&1
@@ -45,9 +46,14 @@ ctest_stage() {
   [ $code = 0 ] || tail -60 "build/$stage.ctest.log"
   sed -n '/The following tests did not run/,$p' "build/$stage.ctest.log"
   grep -E 'tests passed' "build/$stage.ctest.log"
-  local all bad skip
-  all=$(count "$report" tests) bad=$(count "$report" failures) skip=$(count "$report" skipped)
-  add "$stage" $((${all:-0} - ${bad:-1} - ${skip:-0})) "${bad:-1}" "${skip:-0}"
+  if [ -f "$report" ]; then
+    local bad skip
+    bad=$(count "$report" failures) skip=$(count "$report" skipped)
+    add "$stage" $(($(count "$report" tests) - bad - skip)) "$bad" "$skip"
+  else
+    echo "ctest ended without a report"
+    add "$stage" 0 1 0
+  fi
   return $code
 }
 
