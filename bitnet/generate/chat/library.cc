@@ -156,7 +156,7 @@ Value filter_replace(const Value& input, const Call& call) {
   const std::int64_t limit = count && !count->is<None>() ? call.integer(2, "count", -1) : -1;
   // The result is at most this long; checked before it is made.
   const std::size_t hits = from.empty() ? text.size() + 1 : text.size() / from.size();
-  if (to.size() > 0 && hits > (ChatLimits::kOutput * 4) / to.size())
+  if (!to.empty() && hits > (ChatLimits::kOutput * 4) / to.size())
     fault(call.offset, "a replacement could be longer than the output may be");
   return make_text(call, replace(text, from, to, limit));
 }
