@@ -29,7 +29,7 @@ test: ## build and run every test (STAGES="release dev tsan aarch64 fuzz", FUZZ_
 	@tools/setup.sh test
 	@tools/test.sh
 
-check: ## format, layers, budgets; LINT=1 adds clang-tidy and cppcheck
+check: ## format, layers, budgets; LINT=1 adds clang-tidy
 	@tools/setup.sh $(if $(LINT),lint,check)
 	@tools/check $(if $(LINT),--lint)
 

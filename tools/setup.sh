@@ -10,7 +10,7 @@ packages=(g++ cmake ninja-build nlohmann-json3-dev libcli11-dev libedit-dev)
 case $goal in
   build | test) ;;
   check) packages=(clang-format python3) ;;
-  lint) packages+=(libgtest-dev libgmock-dev clang-format clang-tidy-19 cppcheck python3) ;;
+  lint) packages+=(libgtest-dev libgmock-dev clang-format clang-tidy-19 python3) ;;
   *) echo "usage: tools/setup.sh build|test|check|lint" >&2 && exit 2 ;;
 esac
 if [ "$goal" = test ]; then
