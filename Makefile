@@ -29,9 +29,10 @@ test: ## build and run every test (STAGES="release dev tsan aarch64 fuzz", FUZZ_
 	@tools/setup.sh test
 	@tools/test.sh
 
+# make itself defines LINT=lint.
 check: ## format, layers, budgets; LINT=1 adds clang-tidy
-	@tools/setup.sh $(if $(LINT),lint,check)
-	@tools/check $(if $(LINT),--lint)
+	@tools/setup.sh $(if $(filter 1,$(LINT)),lint,check)
+	@tools/check $(if $(filter 1,$(LINT)),--lint)
 
 bench: build ## measure the model engine on this machine (2B4T's shape, random weights)
 	@$(BUILD)/bin/bitnet bench --shape 2b4t
