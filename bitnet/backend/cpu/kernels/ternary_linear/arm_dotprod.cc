@@ -5,14 +5,10 @@
 #include <arm_neon.h>
 
 #include "bitnet/backend/cpu/kernels/ternary_linear/ternary_linear.h"
+#include "bitnet/backend/cpu/kernels/ternary_linear/tiles.h"
 
 namespace bitnet::cpu::neon_dotprod {
 namespace {
-
-constexpr std::int64_t kTileRows = 4;
-constexpr std::int64_t kTileTokens = 4;
-constexpr std::int64_t kPrefetchBytes = 8192;
-constexpr std::int64_t kBlockBytes = 256 * 1024;  // of weights, in L2 while all tokens pass
 
 // Codes of a plane, times 16 for plane 1 and 4 for plane 2.
 template <int kPlane>
@@ -31,23 +27,6 @@ struct Sums {
 inline void divide_by_4(Sums& s) noexcept {
   s.r0 = vshrq_n_s32(s.r0, 2), s.r1 = vshrq_n_s32(s.r1, 2);
   s.r2 = vshrq_n_s32(s.r2, 2), s.r3 = vshrq_n_s32(s.r3, 2);
-}
-
-// Four rows; past the last row the last one again, its results are not stored.
-struct RowTile {
-  const std::uint8_t *w0, *w1, *w2, *w3;
-  std::int64_t first, valid;
-};
-
-RowTile row_tile(const TernaryLinearArgs& a, std::int64_t first) noexcept {
-  const std::int64_t more = a.rows - 1 - first;  // valid rows after the first
-  const std::uint8_t* w = a.weights + first * a.row_bytes;
-  return {w,
-          w + (more < 1 ? more : 1) * a.row_bytes,
-          w + (more < 2 ? more : 2) * a.row_bytes,
-          w + (more < 3 ? more : 3) * a.row_bytes,
-          first,
-          more < 3 ? more + 1 : 4};
 }
 
 void store(const TernaryLinearArgs& a, const RowTile& tile, std::int64_t token,
@@ -135,22 +114,7 @@ void gemm_tile(const TernaryLinearArgs& a, const RowTile& tile, std::int64_t tok
   if constexpr (kTokens > 3) store(a, tile, token + 3, sum3);
 }
 
-using GemmTileFn = void(const TernaryLinearArgs&, const RowTile&, std::int64_t) noexcept;
-constexpr GemmTileFn* kGemmTile[kTileTokens] = {gemm_tile<1>, gemm_tile<2>, gemm_tile<3>,
-                                                gemm_tile<4>};
-
-void gemm(const TernaryLinearArgs& a) noexcept {
-  const std::int64_t fitting = kBlockBytes / (a.row_bytes * kTileRows) * kTileRows;
-  const std::int64_t block_rows = fitting > kTileRows ? fitting : kTileRows;
-  for (std::int64_t begin = 0; begin < a.rows; begin += block_rows) {
-    const std::int64_t end = begin + block_rows < a.rows ? begin + block_rows : a.rows;
-    for (std::int64_t t = 0; t < a.tokens; t += kTileTokens) {
-      const std::int64_t left = a.tokens - t;
-      GemmTileFn* run = kGemmTile[(left < kTileTokens ? left : kTileTokens) - 1];
-      for (std::int64_t r = begin; r < end; r += kTileRows) run(a, row_tile(a, r), t);
-    }
-  }
-}
+constexpr GemmTileFn* kGemmTile[] = {gemm_tile<1>, gemm_tile<2>, gemm_tile<3>, gemm_tile<4>};
 
 }  // namespace
 
@@ -158,7 +122,7 @@ void ternary_linear(const TernaryLinearArgs& a) noexcept {
   if (a.tokens == 1)
     gemv(a);
   else
-    gemm(a);
+    gemm(a, kGemmTile);
 }
 
 }  // namespace bitnet::cpu::neon_dotprod

@@ -5,13 +5,12 @@
 #include <arm_neon.h>
 
 #include "bitnet/backend/cpu/kernels/ternary_linear/ternary_linear.h"
+#include "bitnet/backend/cpu/kernels/ternary_linear/tiles.h"
 
 namespace bitnet::cpu::neon_i8mm {
 namespace {
 
-constexpr std::int64_t kTileRows = 4;
 constexpr std::int64_t kTileTokens = 4;
-constexpr std::int64_t kBlockBytes = 256 * 1024;  // of weights, in L2 while all tokens pass
 
 // Codes of a plane, times 4 for plane 2.
 template <int kPlane>
@@ -123,19 +122,13 @@ void ternary_linear(const TernaryLinearArgs& a) noexcept {
     neon_dotprod::ternary_linear(a);
     return;
   }
-  const std::int64_t fitting = kBlockBytes / (a.row_bytes * kTileRows) * kTileRows;
-  const std::int64_t block_rows = fitting > kTileRows ? fitting : kTileRows;
-  for (std::int64_t begin = 0; begin < a.rows; begin += block_rows) {
-    const std::int64_t end = begin + block_rows < a.rows ? begin + block_rows : a.rows;
-    for (std::int64_t t = 0; t < a.tokens; t += kTileTokens)
-      for (std::int64_t r = begin; r < end; r += kTileRows) {
-        const Tile tile = tile_at(a, r, t);
-        if (tile.tokens > 2)
-          run_tile<true>(a, tile);
-        else
-          run_tile<false>(a, tile);
-      }
-  }
+  for_tiles(a, kTileTokens, [&](std::int64_t r, std::int64_t t) {
+    const Tile tile = tile_at(a, r, t);
+    if (tile.tokens > 2)
+      run_tile<true>(a, tile);
+    else
+      run_tile<false>(a, tile);
+  });
 }
 
 }  // namespace bitnet::cpu::neon_i8mm

@@ -3,36 +3,20 @@
 // adds four pairs to a 16-bit sum: after 15 blocks, 30720, the sums are widened to 32 bits.
 #include <immintrin.h>
 
-#include <cstddef>
-
 #include "bitnet/backend/cpu/kernels/ternary_linear/ternary_linear.h"
+#include "bitnet/backend/cpu/kernels/ternary_linear/x86_tiles256.h"
 
 namespace bitnet::cpu::avx2 {
 namespace {
 
-constexpr std::int64_t kTileRows = 4;
-constexpr std::int64_t kTileTokens = 2;    // 8 sums of 16 registers
 constexpr std::int64_t kChunkBlocks = 14;  // one more may follow: the last of an odd number
-constexpr std::int64_t kPrefetchBytes = 8192;
-constexpr std::int64_t kBlockBytes = 256 * 1024;  // of weights, in L2 while all tokens pass
 
 // Not __m256i: see x86_avx512vnni.cc.
 using Lanes16 = std::int16_t __attribute__((vector_size(32)));
-using Lanes32 = std::int32_t __attribute__((vector_size(32)));
-
-inline __m256i load(const void* p) noexcept {
-  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
-}
 
 inline Lanes16 products(__m256i codes, __m256i q) noexcept {
   return reinterpret_cast<Lanes16>(_mm256_maddubs_epi16(codes, q));
 }
-
-// One for each row of a tile.
-template <class Lanes>
-struct Sums {
-  Lanes r0{}, r1{}, r2{}, r3{};
-};
 
 inline Lanes32 wide(Lanes16 v) noexcept {
   const __m256i pairs = _mm256_madd_epi16(reinterpret_cast<__m256i>(v), _mm256_set1_epi16(1));
@@ -43,46 +27,6 @@ inline void widen(Sums<Lanes32>& sum, Sums<Lanes16>& part) noexcept {
   sum.r0 += wide(part.r0), sum.r1 += wide(part.r1);
   sum.r2 += wide(part.r2), sum.r3 += wide(part.r3);
   part = {};
-}
-
-__m128i totals(const Sums<Lanes32>& v) noexcept {
-  const __m256i a =
-      _mm256_hadd_epi32(reinterpret_cast<__m256i>(v.r0), reinterpret_cast<__m256i>(v.r1));
-  const __m256i b =
-      _mm256_hadd_epi32(reinterpret_cast<__m256i>(v.r2), reinterpret_cast<__m256i>(v.r3));
-  const __m256i s = _mm256_hadd_epi32(a, b);
-  return _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
-}
-
-// Four rows; past the last row the last one again, its results are not stored.
-struct RowTile {
-  const std::uint8_t *w0, *w1, *w2, *w3;
-  std::int64_t first, valid;
-};
-
-RowTile row_tile(const TernaryLinearArgs& a, std::int64_t first) noexcept {
-  const std::int64_t more = a.rows - 1 - first;  // valid rows after the first
-  const std::uint8_t* w = a.weights + first * a.row_bytes;
-  return {w,
-          w + (more < 1 ? more : 1) * a.row_bytes,
-          w + (more < 2 ? more : 2) * a.row_bytes,
-          w + (more < 3 ? more : 3) * a.row_bytes,
-          first,
-          more < 3 ? more + 1 : 4};
-}
-
-void store(const TernaryLinearArgs& a, const RowTile& tile, std::int64_t token,
-           __m128i coded) noexcept {
-  const __m128i sum = _mm_sub_epi32(coded, _mm_set1_epi32(a.activation_sum[token]));
-  const __m128 y = _mm_mul_ps(_mm_cvtepi32_ps(sum), _mm_set1_ps(a.token_scale[token]));
-  float* out = a.out + token * a.out_stride + tile.first;
-  if (tile.valid == kTileRows) {
-    _mm_storeu_ps(out, y);
-    return;
-  }
-  float results[kTileRows];
-  _mm_storeu_ps(results, y);
-  for (std::int64_t i = 0; i < tile.valid; ++i) out[i] = results[i];
 }
 
 // The four planes of a block.
@@ -168,17 +112,8 @@ void gemm_tile(const TernaryLinearArgs& a, const RowTile& tile, std::int64_t tok
   if constexpr (kTokens > 1) store(a, tile, token + 1, totals(sum1));
 }
 
-void gemm(const TernaryLinearArgs& a) noexcept {
-  const std::int64_t fitting = kBlockBytes / (a.row_bytes * kTileRows) * kTileRows;
-  const std::int64_t block_rows = fitting > kTileRows ? fitting : kTileRows;
-  for (std::int64_t begin = 0; begin < a.rows; begin += block_rows) {
-    const std::int64_t end = begin + block_rows < a.rows ? begin + block_rows : a.rows;
-    for (std::int64_t t = 0; t < a.tokens; t += kTileTokens) {
-      const auto run = a.tokens - t == 1 ? gemm_tile<1> : gemm_tile<2>;
-      for (std::int64_t r = begin; r < end; r += kTileRows) run(a, row_tile(a, r), t);
-    }
-  }
-}
+// 8 sums of 16 registers at most.
+constexpr GemmTileFn* kGemmTile[] = {gemm_tile<1>, gemm_tile<2>};
 
 }  // namespace
 
@@ -186,7 +121,7 @@ void ternary_linear(const TernaryLinearArgs& a) noexcept {
   if (a.tokens == 1)
     gemv(a);
   else
-    gemm(a);
+    gemm(a, kGemmTile);
 }
 
 }  // namespace bitnet::cpu::avx2

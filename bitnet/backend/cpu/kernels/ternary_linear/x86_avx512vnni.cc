@@ -7,16 +7,10 @@
 #include <immintrin.h>
 
 #include "bitnet/backend/cpu/kernels/ternary_linear/ternary_linear.h"
+#include "bitnet/backend/cpu/kernels/ternary_linear/tiles.h"
 
 namespace bitnet::cpu::avx512vnni {
 namespace {
-
-constexpr std::int64_t kTileRows = 4;
-constexpr std::int64_t kTileTokens = 4;
-// How far ahead of its use a weight is fetched where memory is the limit. On a Zen 5 server one
-// thread reached 79, 80, 88, 97 and 90 % of the read bandwidth with 0, 2, 4, 8 and 16 KB.
-constexpr std::int64_t kPrefetchBytes = 8192;
-constexpr std::int64_t kBlockBytes = 256 * 1024;  // of weights, in L2 while all tokens pass
 
 // 32-bit sums as such: GCC 12 copies them around every vpdpbusd when they are declared __m512i (of
 // eight 64-bit lanes), and keeps arrays of them in memory.
@@ -42,29 +36,12 @@ __m128i totals(const Sums& v) noexcept {
   return _mm_add_epi32(_mm256_castsi256_si128(h), _mm256_extracti128_si256(h, 1));
 }
 
-// Four rows; past the last row the last one again, its results are not stored.
-struct RowTile {
-  const std::uint8_t *w0, *w1, *w2, *w3;
-  std::int64_t first;
-  __mmask8 valid;
-};
-
-RowTile row_tile(const TernaryLinearArgs& a, std::int64_t first) noexcept {
-  const std::int64_t more = a.rows - 1 - first;  // valid rows after the first
-  const std::uint8_t* w = a.weights + first * a.row_bytes;
-  return {w,
-          w + (more < 1 ? more : 1) * a.row_bytes,
-          w + (more < 2 ? more : 2) * a.row_bytes,
-          w + (more < 3 ? more : 3) * a.row_bytes,
-          first,
-          static_cast<__mmask8>(more < 3 ? (2 << more) - 1 : 15)};
-}
-
 void store(const TernaryLinearArgs& a, const RowTile& tile, std::int64_t token,
            __m128i coded) noexcept {
   const __m128i sum = _mm_sub_epi32(coded, _mm_set1_epi32(a.activation_sum[token]));
   const __m128 y = _mm_mul_ps(_mm_cvtepi32_ps(sum), _mm_set1_ps(a.token_scale[token]));
-  _mm_mask_storeu_ps(a.out + token * a.out_stride + tile.first, tile.valid, y);
+  const auto valid = static_cast<__mmask8>((1 << tile.valid) - 1);
+  _mm_mask_storeu_ps(a.out + token * a.out_stride + tile.first, valid, y);
 }
 
 inline __m512i plane_mask(int plane) noexcept {
@@ -156,22 +133,7 @@ void gemm_tile(const TernaryLinearArgs& a, const RowTile& tile, std::int64_t tok
   if constexpr (kTokens > 3) store(a, tile, token + 3, totals(sum3));
 }
 
-using GemmTileFn = void(const TernaryLinearArgs&, const RowTile&, std::int64_t) noexcept;
-constexpr GemmTileFn* kGemmTile[kTileTokens] = {gemm_tile<1>, gemm_tile<2>, gemm_tile<3>,
-                                                gemm_tile<4>};
-
-void gemm(const TernaryLinearArgs& a) noexcept {
-  const std::int64_t fitting = kBlockBytes / (a.row_bytes * kTileRows) * kTileRows;
-  const std::int64_t block_rows = fitting > kTileRows ? fitting : kTileRows;
-  for (std::int64_t begin = 0; begin < a.rows; begin += block_rows) {
-    const std::int64_t end = begin + block_rows < a.rows ? begin + block_rows : a.rows;
-    for (std::int64_t t = 0; t < a.tokens; t += kTileTokens) {
-      const std::int64_t left = a.tokens - t;
-      GemmTileFn* run = kGemmTile[(left < kTileTokens ? left : kTileTokens) - 1];
-      for (std::int64_t r = begin; r < end; r += kTileRows) run(a, row_tile(a, r), t);
-    }
-  }
-}
+constexpr GemmTileFn* kGemmTile[] = {gemm_tile<1>, gemm_tile<2>, gemm_tile<3>, gemm_tile<4>};
 
 }  // namespace
 
@@ -179,7 +141,7 @@ void ternary_linear(const TernaryLinearArgs& a) noexcept {
   if (a.tokens == 1)
     gemv(a);
   else
-    gemm(a);
+    gemm(a, kGemmTile);
 }
 
 }  // namespace bitnet::cpu::avx512vnni
