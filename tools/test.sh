@@ -64,7 +64,7 @@ add() {
 }
 
 fuzz_stage() {
-  local ok=0 bad=0 harness running=0
+  local ok=0 bad=0 harness
   echo "== fuzz: each harness $fuzz_seconds s"
   mkdir -p build/fuzz/logs
   printf '%s\n' build/fuzz/bin/* | xargs -P "$jobs" -I{} sh -c '

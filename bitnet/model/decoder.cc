@@ -15,6 +15,7 @@ namespace bitnet {
 struct Decoder::Workspace {
   std::int64_t capacity;
   Tensor hidden, normed, q, k, v, attended, gate, up, delta, cos, sin;
+  Tensor linear_input;  // empty unless config.input_norms
   QuantizedRows quantized;
   LinearScratch scratch;
 
@@ -31,6 +32,7 @@ struct Decoder::Workspace {
         delta(make(tokens, c.hidden_size, pool)),
         cos(make(tokens, c.head_dim / 2, pool)),
         sin(make(tokens, c.head_dim / 2, pool)),
+        linear_input(c.input_norms ? make(tokens, widest_input(c), pool) : Tensor()),
         quantized(tokens, widest_input(c), pool),
         scratch(tokens, std::max({c.hidden_size, c.q_size(), c.intermediate_size}), pool) {}
 
@@ -144,11 +146,10 @@ void Decoder::linear(const LayerWeights& layer, std::int64_t index, std::span<co
   for (std::size_t i = 0; i < which.size(); ++i) {
     const Tensor& norm = layer.input_norms[static_cast<std::size_t>(which[i])];
     MatrixView<const float> input = x;
-    Tensor normed;
     if (norm.defined()) {
-      normed = Workspace::make(x.rows, x.cols, *pool_);
-      rms_norm(context_, x, norm, config_.input_norm_eps, Workspace::view(normed, x.rows));
-      input = Workspace::view(normed, x.rows);
+      const MatrixView<float> normed{w.linear_input.as_mutable<float>(), x.rows, x.cols, x.cols};
+      rms_norm(context_, x, norm, config_.input_norm_eps, normed);
+      input = normed;
     }
     if (i == 0 || norm.defined()) {
       quantize(context_, input, w.quantized);

@@ -11,11 +11,12 @@ namespace bitnet {
 
 // Decoder's Workspace: floats for the residual stream, its delta, the norm's output, q, k, v,
 // attention's output, gate, up, cosines and sines; int8 activations with scale and sum; a scale for
-// each token.
+// each token; with input norms, their output.
 std::uint64_t workspace_bytes(const ModelConfig& c, std::int64_t tokens) {
   const std::int64_t widest = std::max({c.hidden_size, c.q_size(), c.intermediate_size});
   const std::int64_t floats = 2 * c.hidden_size + widest + 2 * c.q_size() + 2 * c.kv_size() +
-                              2 * c.intermediate_size + 2 * (c.head_dim / 2) + 3;
+                              2 * c.intermediate_size + 2 * (c.head_dim / 2) + 3 +
+                              (c.input_norms ? widest : 0);
   return static_cast<std::uint64_t>(tokens * (floats * 4 + pair_order_bytes(widest)));
 }
 

@@ -462,10 +462,7 @@ class Parser {
       } else if (skip_op("[")) {
         expr = parse_subscript(std::move(expr), offset);
       } else if (at_op("(")) {
-        ExprPtr call = make(ExprKind::call, offset);
-        add(*call, std::move(expr));
-        parse_arguments(*call);
-        expr = std::move(call);
+        expr = parse_call(std::move(expr), offset);
       } else {
         return expr;
       }
@@ -494,6 +491,13 @@ class Parser {
       add(*expr, std::move(parts[2]));
     }
     return expr;
+  }
+
+  ExprPtr parse_call(ExprPtr callee, std::size_t offset) {
+    ExprPtr call = make(ExprKind::call, offset);
+    add(*call, std::move(callee));
+    parse_arguments(*call);
+    return call;
   }
 
   void parse_arguments(Expr& call) {
@@ -527,10 +531,7 @@ class Parser {
       } else if (skip_name("is")) {
         expr = parse_test(std::move(expr), offset);
       } else if (at_op("(")) {
-        ExprPtr call = make(ExprKind::call, offset);
-        add(*call, std::move(expr));
-        parse_arguments(*call);
-        expr = std::move(call);
+        expr = parse_call(std::move(expr), offset);
       } else {
         return expr;
       }
