@@ -2,6 +2,7 @@
 #include "bitnet/memory/cpu_driver.h"
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 
 #include "bitnet/base/os/memory.h"
@@ -24,6 +25,15 @@ void CpuDriver::deallocate(void* memory, std::size_t bytes, std::size_t alignmen
     os::unmap_pages(memory, bytes);
   else
     ::operator delete (memory, std::align_val_t{alignment});
+}
+
+DeviceMemory CpuDriver::memory() const noexcept {
+  const os::MemoryInfo info = os::memory_info();
+  return {info.total_bytes, info.available_bytes};
+}
+
+void CpuDriver::copy(void* to, const void* from, std::size_t bytes, Stream) {
+  if (bytes > 0) std::memmove(to, from, bytes);
 }
 
 }  // namespace bitnet

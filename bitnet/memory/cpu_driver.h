@@ -13,6 +13,8 @@ class CpuDriver final : public Driver {
   Device device() const noexcept override { return {}; }
   void* allocate(std::size_t bytes, std::size_t alignment) noexcept override;
   void deallocate(void* memory, std::size_t bytes, std::size_t alignment) noexcept override;
+  DeviceMemory memory() const noexcept override;
+  void copy(void* to, const void* from, std::size_t bytes, Stream stream) override;
 };
 
 }  // namespace bitnet

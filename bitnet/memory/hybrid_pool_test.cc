@@ -27,6 +27,9 @@ class FailingDriver final : public Driver {
     --*live_;
     ::operator delete (memory, std::align_val_t{4096});
   }
+  void copy(void* to, const void* from, std::size_t bytes, Stream) override {
+    std::memcpy(to, from, bytes);
+  }
 
  private:
   int* live_;

@@ -3,17 +3,19 @@
 
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <new>
+
+#include "bitnet/base/os/fault.h"
 
 namespace bitnet::os {
 namespace {
-
-constexpr std::size_t kHugeBytes = 2u << 20;
 
 std::size_t whole_pages(std::size_t bytes) noexcept {
   return (bytes + kPageBytes - 1) & ~(kPageBytes - 1);
@@ -45,28 +47,76 @@ std::uint64_t cgroup_limit() noexcept {
   return limit;
 }
 
-}  // namespace
-
-void* map_pages(std::size_t bytes, std::size_t alignment) noexcept {
-  if (bytes > SIZE_MAX - alignment - kPageBytes) return nullptr;
+// `bytes` of new mapping at a multiple of `alignment`: more is mapped and the ends cut off.
+void* map_aligned(std::size_t bytes, std::size_t alignment, int protection) noexcept {
+  if (bytes > SIZE_MAX - alignment - kPageBytes || must_fail(Call::map_memory)) return nullptr;
   const std::size_t size = whole_pages(bytes);
-  if (size >= kHugeBytes) alignment = std::max(alignment, kHugeBytes);
   const std::size_t slack = alignment > kPageBytes ? alignment : 0;
-  void* raw =
-      ::mmap(nullptr, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* raw = ::mmap(nullptr, size + slack, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (raw == MAP_FAILED) return nullptr;
-  auto begin = reinterpret_cast<std::uintptr_t>(raw);
-  const std::uintptr_t aligned = (begin + alignment - 1) & ~(alignment - 1);
+  const auto begin = reinterpret_cast<std::uintptr_t>(raw);
+  const std::uintptr_t aligned = slack ? (begin + alignment - 1) & ~(alignment - 1) : begin;
   if (aligned > begin) ::munmap(raw, aligned - begin);
   const std::uintptr_t tail = begin + size + slack - (aligned + size);
-  if (slack && tail) ::munmap(reinterpret_cast<void*>(aligned + size), tail);
-  void* pages = reinterpret_cast<void*>(slack ? aligned : begin);
-  if (size >= kHugeBytes) ::madvise(pages, size, MADV_HUGEPAGE);
+  if (tail) ::munmap(reinterpret_cast<void*>(aligned + size), tail);
+  return reinterpret_cast<void*>(aligned);
+}
+
+}  // namespace
+
+void* reserve_pages(std::size_t bytes, std::size_t alignment) noexcept {
+  return map_aligned(bytes, alignment, PROT_NONE);
+}
+
+void* map_pages(std::size_t bytes, std::size_t alignment) noexcept {
+  const bool huge = bytes >= kHugePageBytes;
+  if (huge) alignment = std::max(alignment, kHugePageBytes);
+  void* pages = map_aligned(bytes, alignment, PROT_READ | PROT_WRITE);
+  if (pages && huge) advise_huge_pages(pages, bytes, true);
   return pages;
 }
 
 void unmap_pages(void* pages, std::size_t bytes) noexcept {
   if (pages) ::munmap(pages, whole_pages(bytes));
+}
+
+bool commit_pages(void* pages, std::size_t bytes) noexcept {
+  if (must_fail(Call::commit_memory)) return false;
+  return ::mprotect(pages, bytes, PROT_READ | PROT_WRITE) == 0;
+}
+
+bool purge_pages(void* pages, std::size_t bytes) noexcept {
+  return ::madvise(pages, bytes, MADV_DONTNEED) == 0;
+}
+
+void advise_huge_pages(void* pages, std::size_t bytes, bool huge) noexcept {
+  ::madvise(pages, whole_pages(bytes), huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+}
+
+bool move_pages(void* from, void* to, std::size_t bytes) noexcept {
+  if (must_fail(Call::move_memory)) return false;
+  // DONTUNMAP: `from` stays a mapping of ours; without it another thread's mmap could take the
+  // hole.
+  return ::mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to;
+}
+
+bool forbid_pages(void* pages, std::size_t bytes) noexcept {
+  return ::mprotect(pages, bytes, PROT_NONE) == 0;
+}
+
+bool lock_pages(void* pages, std::size_t bytes) noexcept {
+  return ::mlock2(pages, bytes, MLOCK_ONFAULT) == 0;
+}
+void unlock_pages(void* pages, std::size_t bytes) noexcept { ::munlock(pages, bytes); }
+
+bool bind_to_numa_node(void* pages, std::size_t bytes, int node) noexcept {
+  constexpr int kBind = 2;  // MPOL_BIND of the kernel's mempolicy.h
+  constexpr int kBits = 1024;
+  if (node < 0 || node >= kBits) return false;
+  unsigned long mask[kBits / (8 * sizeof(unsigned long))] = {};
+  constexpr int kWord = 8 * sizeof(unsigned long);
+  mask[node / kWord] |= 1ul << (node % kWord);
+  return ::syscall(SYS_mbind, pages, whole_pages(bytes), kBind, mask, kBits + 1, 0) == 0;
 }
 
 MemoryInfo memory_info() noexcept {
@@ -81,6 +131,13 @@ MemoryInfo memory_info() noexcept {
     info.available_bytes = std::min(info.available_bytes, limit);
   }
   return info;
+}
+
+std::uint64_t coarse_milliseconds() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1000 +
+         static_cast<std::uint64_t>(now.tv_nsec) / 1000000;
 }
 
 int usable_cpus() noexcept {

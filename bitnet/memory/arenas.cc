@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "bitnet/memory/arenas.h"
+
+#include <algorithm>
+
+#include "bitnet/base/error.h"
+#include "bitnet/base/os/memory.h"
+#include "bitnet/memory/poison.h"
+
+namespace bitnet::memory {
+namespace {
+
+// What may be kept beyond the peak, in units: 1/32 of it, and 1 MiB so that small pools do not
+// return and take the same pages over and over.
+constexpr std::uint64_t kSlackShare = 32, kSlackUnits = 16;
+
+}  // namespace
+
+std::uint64_t Footprint::taken() const noexcept {
+  std::uint64_t sum = 0;
+  for (int i = 0; i < count_; ++i) sum += arenas_[i]->taken_units();
+  return sum;
+}
+
+std::uint64_t Footprint::dirty() const noexcept {
+  std::uint64_t sum = 0;
+  for (int i = 0; i < count_; ++i) sum += arenas_[i]->dirty_units();
+  return sum;
+}
+
+void Footprint::note_peak() noexcept {
+  const std::uint64_t now = taken();
+  if (now > peak_.load(std::memory_order_relaxed)) peak_.store(now, std::memory_order_relaxed);
+}
+
+std::uint64_t Footprint::excess() const noexcept {
+  const std::uint64_t peak = peak_.load(std::memory_order_relaxed);
+  const std::uint64_t keep = peak + peak / kSlackShare + kSlackUnits;
+  const std::uint64_t held = taken() + dirty();
+  return held > keep ? std::min(held - keep, dirty()) : 0;
+}
+
+void Footprint::return_excess(Arenas& first) noexcept {
+  const auto never = [](void*) { return false; };
+  if (const std::uint64_t units = excess()) first.trim(units, 0, 1, never, nullptr);
+  for (int i = 0; i < count_; ++i)
+    if (arenas_[i] != &first)
+      if (const std::uint64_t units = excess()) arenas_[i]->trim(units, 0, 1, never, nullptr);
+}
+
+Arenas::Arenas(const Config& config, Metadata& metadata, Footprint& footprint)
+    : config_(config), footprint_(footprint) {
+  freed_ms_ = reinterpret_cast<std::uint32_t*>(metadata.take_words(config.units / 2));
+  require(freed_ms_ && buddy_.create(metadata, config.units),
+          "memory pool: no memory for its tables", Errc::out_of_memory);
+  while (open_units_ < std::min(config.initial_units, config.units))
+    require(open_arena(), "memory pool: the system refuses its initial memory",
+            Errc::out_of_memory);
+  footprint.add(this);
+  last_use_ = os::coarse_milliseconds();
+}
+
+bool Arenas::open_arena() noexcept {
+  if (open_units_ == config_.units) return false;
+  std::byte* pages = address(open_units_);
+  if (!os::commit_pages(pages, kArenaBytes)) return false;
+  if (config_.pages.huge_pages) os::advise_huge_pages(pages, kArenaBytes, true);
+  if (config_.pages.numa_node) os::bind_to_numa_node(pages, kArenaBytes, *config_.pages.numa_node);
+  if (config_.pages.lock) os::lock_pages(pages, kArenaBytes);
+  poison(pages, kArenaBytes);
+  buddy_.give(open_units_, kArenaUnits, false);
+  open_units_ += kArenaUnits;
+  return true;
+}
+
+void Arenas::publish() noexcept {
+  dirty_.store(buddy_.dirty_units(), std::memory_order_relaxed);
+  const std::uint64_t taken = open_units_ - buddy_.free_units();
+  taken_.store(taken, std::memory_order_relaxed);
+  if (taken > peak_.load(std::memory_order_relaxed)) peak_.store(taken, std::memory_order_relaxed);
+}
+
+std::uint32_t Arenas::take_locked(std::uint32_t units, std::uint32_t align,
+                                  Buddy::From from) noexcept {
+  if (open_units_ - buddy_.free_units() + units > config_.limit_units) return kNoUnit;
+  std::uint32_t unit = buddy_.take(units, align, from);
+  while (unit == kNoUnit && from == Buddy::From::any && units <= kArenaUnits && open_arena())
+    unit = buddy_.take(units, align, from);
+  return unit;
+}
+
+std::uint32_t Arenas::take(std::uint32_t units, std::uint32_t align, Buddy::From from) noexcept {
+  std::uint32_t unit;
+  bool grew = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const std::uint32_t dirty_before = buddy_.dirty_units();
+    unit = take_locked(units, align, from);
+    if (unit == kNoUnit) return kNoUnit;
+    grew = dirty_before - buddy_.dirty_units() < units;
+    publish();
+  }
+  footprint_.note_peak();
+  if (grew && footprint_.excess() > 0) footprint_.return_excess(*this);
+  return unit;
+}
+
+bool Arenas::take_at(std::uint32_t unit, std::uint32_t units) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (open_units_ - buddy_.free_units() + units > config_.limit_units) return false;
+  if (!buddy_.take_at(unit, units)) return false;
+  publish();
+  return true;
+}
+
+void Arenas::give(std::uint32_t unit, std::uint32_t units, bool dirty) noexcept {
+  poison(address(unit), std::size_t{units} * kUnitBytes);
+  const std::uint64_t now = os::coarse_milliseconds();
+  const std::lock_guard lock(mutex_);
+  std::fill_n(freed_ms_ + unit, units, static_cast<std::uint32_t>(now));
+  buddy_.give(unit, units, dirty);
+  last_use_.store(now, std::memory_order_relaxed);
+  publish();
+}
+
+bool Arenas::purge(std::byte* pages, std::size_t bytes) noexcept {
+  if (!config_.pages.lock) return os::purge_pages(pages, bytes);
+  os::unlock_pages(pages, bytes);
+  const bool purged = os::purge_pages(pages, bytes);
+  os::lock_pages(pages, bytes);
+  return purged;
+}
+
+std::uint64_t Arenas::trim(std::uint64_t max_units, std::uint64_t min_age_ms,
+                           std::uint32_t min_units, bool (*out_of_time)(void*),
+                           void* context) noexcept {
+  const std::lock_guard lock(mutex_);
+  const auto now = static_cast<std::uint32_t>(os::coarse_milliseconds());
+  const auto purge_run = [&](std::uint32_t first, std::uint32_t units) {
+    if (units < min_units || out_of_time(context)) return false;
+    if (min_age_ms > 0)
+      for (std::uint32_t unit = first; unit < first + units; ++unit)
+        if (now - freed_ms_[unit] < min_age_ms) return false;
+    return purge(address(first), std::size_t{units} * kUnitBytes);
+  };
+  std::uint64_t returned = 0;
+  // A block that became clean may have joined a dirty one: again, until nothing changes.
+  while (returned < max_units && buddy_.dirty_units() > 0) {
+    const auto left =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(max_units - returned, config_.units));
+    const std::uint32_t cleaned = buddy_.clean(left, purge_run);
+    if (cleaned == 0) break;
+    returned += cleaned;
+  }
+  publish();
+  return returned;
+}
+
+Arenas::Space Arenas::space() const {
+  const std::lock_guard lock(mutex_);
+  return {open_units_, buddy_.free_units(), buddy_.largest_free()};
+}
+
+void Arenas::for_each_free(
+    const std::function<void(std::uint32_t, std::uint32_t, bool)>& visit) const {
+  const std::lock_guard lock(mutex_);
+  buddy_.for_each_free(visit);
+}
+
+void Arenas::validate() const {
+  const std::lock_guard lock(mutex_);
+  buddy_.validate();
+}
+
+}  // namespace bitnet::memory

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "bitnet/memory/host_pool.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <utility>
+
+#include "bitnet/base/error.h"
+#include "bitnet/base/os/memory.h"
+#include "bitnet/memory/thread_registry.h"
+
+namespace bitnet::memory {
+namespace {
+
+// From here on a magazine or transfer of a class can hold megabytes.
+constexpr std::uint32_t kBigClass = class_of(32 * 1024);
+
+// The bitmaps of arenas count at most so many units: 64 GiB.
+constexpr std::uint32_t kMaxUnits = UnitBitmap::kMaxSize;
+
+// Address space for `limit` bytes of blocks: half as much again, so that fragments do not make a
+// limit lower than it says.
+std::uint32_t space_units(std::uint64_t limit) noexcept {
+  const std::uint64_t wanted = limit / kUnitBytes + limit / kUnitBytes / 2 + kArenaUnits - 1;
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(kMaxUnits, wanted / kArenaUnits * kArenaUnits));
+}
+
+std::uint32_t initial_units(std::uint64_t bytes, std::uint32_t units) noexcept {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(units, bytes / kUnitBytes));
+}
+
+}  // namespace
+
+HostPool::HostPool(const HostPoolConfig& config) : config_(config) {
+  std::uint32_t small_units = std::max(kArenaUnits, space_units(config.max_small_bytes));
+  std::uint32_t large_units = std::max(kArenaUnits, space_units(config.max_large_bytes));
+  // Where address space is limited (RLIMIT_AS) less will do: limits stay, fragments weigh more.
+  while (!(base_ = static_cast<std::byte*>(os::reserve_pages(
+               std::size_t{small_units + large_units} * kUnitBytes, kArenaBytes)))) {
+    if (small_units == kArenaUnits && large_units == kArenaUnits)
+      fail(Errc::out_of_memory, "memory pool: the system refuses 512 MiB of address space");
+    small_units = std::max(kArenaUnits, small_units / 2 / kArenaUnits * kArenaUnits);
+    large_units = std::max(kArenaUnits, large_units / 2 / kArenaUnits * kArenaUnits);
+  }
+  small_units_ = small_units;
+  space_bytes_ = std::size_t{small_units + large_units} * kUnitBytes;
+  try {
+    kinds_ = reinterpret_cast<UnitKinds>(metadata_.take_words((small_units + large_units) / 8));
+    require(kinds_ != nullptr, "memory pool: no memory for its tables", Errc::out_of_memory);
+    SmallBlockPool::Config small;
+    small.arenas = {base_, small_units, config.max_small_bytes / kUnitBytes,
+                    initial_units(config.initial_small_bytes, small_units), config.pages};
+    // Spans are taken and returned in pieces smaller than a huge page.
+    small.arenas.pages.huge_pages = false;
+    small.hardened = config.hardened;
+    small_ = std::make_unique<SmallBlockPool>(small, metadata_, footprint_, kinds_);
+    large_ = std::make_unique<LargeBlockPool>(
+        Arenas::Config{base_ + std::size_t{small_units} * kUnitBytes, large_units,
+                       config.max_large_bytes / kUnitBytes,
+                       initial_units(config.initial_large_bytes, large_units), config.pages},
+        metadata_, footprint_, kinds_ + small_units);
+    watch_ = config.hardened ? std::uint32_t{kWatchHardened} : 0;
+    index_ = register_pool(*this);
+  } catch (...) {
+    os::unmap_pages(base_, space_bytes_);
+    throw;
+  }
+}
+
+HostPool::~HostPool() {
+  unregister_pool(index_);
+  while (heaps_) {
+    ThreadHeap* heap = std::exchange(heaps_, heaps_->next);
+    if (EventRing* ring = heap->ring.load()) observer_.load()->close_ring(ring);
+    delete heap;
+  }
+  for (const auto& [block, guarded] : guarded_) os::unmap_pages(guarded.pages, guarded.page_bytes);
+  if constexpr (kPoisoning) unpoison(base_, space_bytes_);
+  os::unmap_pages(base_, space_bytes_);
+}
+
+ThreadHeap* HostPool::heap() noexcept {
+  ThreadHeap*& mine = thread_heaps.heaps[index_];
+  if (mine) return mine;
+  register_thread();
+  auto* heap = new (std::nothrow) ThreadHeap;
+  if (!heap) return nullptr;
+  const std::lock_guard lock(heaps_mutex_);
+  heap->watch.store(watch_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  heap->until_guard = config_.guard_interval;
+  heap->next = heaps_;
+  heaps_ = heap;
+  ++num_heaps_;
+  mine = heap;
+  return heap;
+}
+
+void HostPool::close_heap(ThreadHeap* heap) noexcept {
+  flush_heap(*heap, 0);
+  settle(*heap);
+  if (retire_) retire_(*heap);
+  if (EventRing* ring = heap->ring.load()) observer_.load()->close_ring(ring);
+  const std::lock_guard lock(heaps_mutex_);
+  retired_.allocations += heap->counters.allocations.get();
+  retired_.frees += heap->counters.frees.get();
+  retired_.bytes += heap->counters.bytes.get();
+  retired_.freed_bytes += heap->counters.freed_bytes.get();
+  for (std::uint32_t i = 0; i < kNumClasses; ++i)
+    retired_.class_allocations[i] += heap->counters.class_allocations[i].get();
+  for (ThreadHeap** at = &heaps_; *at; at = &(*at)->next)
+    if (*at == heap) {
+      *at = heap->next;
+      break;
+    }
+  --num_heaps_;
+  delete heap;
+}
+
+void HostPool::adopt_orphans() noexcept {
+  ThreadHeap* mine = thread_heaps.heaps[index_];
+  for (ThreadHeap* heap = heaps_; heap;) {
+    ThreadHeap* next = heap->next;
+    if (heap != mine) {
+      heap->ring.store(nullptr);  // whoever drained it exists in the parent alone
+      close_heap(heap);
+    }
+    heap = next;
+  }
+}
+
+void* HostPool::refill(ThreadHeap& heap, std::uint32_t size_class) noexcept {
+  if (heap.flush_requested.exchange(false, std::memory_order_relaxed)) flush_heap(heap, 0);
+  Magazine& magazine = heap.magazines[size_class];
+  const std::uint32_t wanted = kSizeClasses[size_class].magazine / 2;
+  std::uint32_t taken = small_->take(size_class, magazine.base, wanted);
+  // Again where other threads were faster to take the blocks of the new span.
+  while (taken == 0) {
+    // Memory that is there before memory of the system; what this thread and the threads that
+    // passed blocks on do not need may become such.
+    if (!small_->grow(size_class, Buddy::From::dirty) &&
+        !(flush_big(heap) && small_->grow(size_class, Buddy::From::dirty)) &&
+        !small_->grow(size_class, Buddy::From::any))
+      return nullptr;
+    taken = small_->take(size_class, magazine.base, wanted);
+  }
+  // Ascending addresses were written; the top is taken first.
+  std::reverse(magazine.base, magazine.base + taken);
+  magazine.top = magazine.base + taken - 1;
+  return *magazine.top;
+}
+
+void HostPool::make_room(ThreadHeap& heap, std::uint32_t size_class) noexcept {
+  Magazine& magazine = heap.magazines[size_class];
+  // The blocks that were freed last stay: they are in the cache.
+  const std::uint32_t half = kSizeClasses[size_class].magazine / 2;
+  small_->give(size_class, magazine.base, half);
+  std::memmove(magazine.base, magazine.base + half, half * sizeof(void*));
+  magazine.top = magazine.base + half;
+  if (heap.flush_requested.exchange(false, std::memory_order_relaxed)) flush_heap(heap, 0);
+}
+
+void HostPool::flush_heap(ThreadHeap& heap, std::uint32_t first_class) noexcept {
+  for (std::uint32_t i = first_class; i < kNumClasses; ++i) {
+    Magazine& magazine = heap.magazines[i];
+    const auto count = static_cast<std::uint32_t>(magazine.top - magazine.base);
+    if (count == 0) continue;
+    small_->give(i, magazine.base, count);
+    magazine.top = magazine.base;
+  }
+  give_large(heap, 0);
+}
+
+bool HostPool::give_large(ThreadHeap& heap, std::uint32_t keep) noexcept {
+  if (heap.num_large <= keep) return false;
+  const std::uint32_t given = heap.num_large - keep;
+  large_->give(heap.large.data(), given);
+  std::copy(heap.large.begin() + given, heap.large.begin() + heap.num_large, heap.large.begin());
+  heap.num_large = keep;
+  heap.large_units = 0;
+  for (std::uint32_t i = 0; i < keep; ++i) heap.large_units += heap.large[i].units;
+  return true;
+}
+
+bool HostPool::flush_big(ThreadHeap& heap) noexcept {
+  bool any = heap.num_large > 0;
+  for (std::uint32_t i = kBigClass; i < kNumClasses && !any; ++i)
+    any = heap.magazines[i].top != heap.magazines[i].base;
+  flush_heap(heap, kBigClass);
+  any |= small_->flush(kBigClass);
+  any |= large_->flush();
+  return any;
+}
+
+void HostPool::flush() noexcept {
+  {
+    const std::lock_guard lock(heaps_mutex_);
+    for (ThreadHeap* heap = heaps_; heap; heap = heap->next)
+      heap->flush_requested.store(true, std::memory_order_relaxed);
+  }
+  if (ThreadHeap* mine = thread_heaps.heaps[index_]) {
+    flush_heap(*mine, 0);
+    mine->flush_requested.store(false, std::memory_order_relaxed);
+  }
+  small_->flush(0);
+  large_->flush();
+}
+
+void* HostPool::allocate_rare(std::size_t bytes, std::size_t alignment) noexcept {
+  if (!std::has_single_bit(alignment) || alignment > kMaxAlignment) return nullptr;
+  ThreadHeap* mine = heap();
+  if (!mine) return nullptr;
+  if (bytes < kLargeBytes && alignment <= kUnitBytes) return allocate(bytes, alignment);
+  void* block = allocate_large(*mine, bytes, alignment);
+  if (!block) return nullptr;
+  if constexpr (kPoisoning)
+    if (contains(block)) unpoison(block, bytes);
+  if (mine->watch.load(std::memory_order_relaxed) & ~std::uint32_t{kWatchHardened})
+    count_allocation(*mine, block, bytes, kNumClasses);
+  return block;
+}
+
+void* HostPool::allocate_large(ThreadHeap& heap, std::size_t bytes,
+                               std::size_t alignment) noexcept {
+  if (bytes > kArenaBytes) return large_->map(bytes, alignment);
+  const std::uint32_t units = std::max(1u, units_for(bytes));
+  const std::uint32_t align = std::max(1u, units_for(alignment));
+  const auto serve = [&](std::uint32_t unit) {
+    large_->set_live(unit, true);
+    return large_->arenas().address(unit);
+  };
+  for (std::uint32_t i = heap.num_large; i-- > 0;)
+    if (heap.large[i].units == units && heap.large[i].unit % align == 0) {
+      const std::uint32_t unit = heap.large[i].unit;
+      heap.large[i] = heap.large[--heap.num_large];
+      heap.large_units -= units;
+      return serve(unit);
+    }
+  if (heap.flush_requested.exchange(false, std::memory_order_relaxed)) flush_heap(heap, 0);
+  if (align == 1) {
+    LargeBlock blocks[4];
+    const std::uint32_t room = ThreadHeap::kMaxLarge - heap.num_large;
+    const std::uint32_t count = large_->take_recent(units, blocks, std::min(4u, 1 + room));
+    for (std::uint32_t i = 1; i < count; ++i) {
+      heap.large[heap.num_large++] = blocks[i];
+      heap.large_units += units;
+    }
+    if (count > 0) return serve(blocks[0].unit);
+  }
+  std::uint32_t unit = large_->take(units, align, Buddy::From::dirty);
+  if (unit == kNoUnit && flush_big(heap)) unit = large_->take(units, align, Buddy::From::dirty);
+  if (unit == kNoUnit) unit = large_->take(units, align, Buddy::From::any);
+  if (unit == kNoUnit) return large_->map(bytes, alignment);
+  return serve(unit);
+}
+
+FreeFault HostPool::deallocate_rare(void* block, std::size_t bytes) noexcept {
+  ThreadHeap* mine = heap();
+  if (!mine || !contains(block)) {
+    return mine ? deallocate_mapped(*mine, block, bytes) : FreeFault::foreign;
+  }
+  const auto offset = static_cast<std::size_t>(static_cast<std::byte*>(block) - base_);
+  const std::uint8_t kind = kinds_[offset / kUnitBytes].load(std::memory_order_relaxed);
+  if (kind != kNoBlock && kind != kLargeBlock) return deallocate(block, bytes);
+  if (kind == kNoBlock || offset % kUnitBytes != 0) return FreeFault::foreign;
+  const std::uint32_t unit = large_->arenas().unit_of(block);
+  const std::uint32_t units = large_->units_at(unit);
+  if (mine->watch.load(std::memory_order_relaxed) & ~std::uint32_t{kWatchHardened})
+    count_free(*mine, block, bytes);
+  large_->set_live(unit, false);
+  if constexpr (kPoisoning) poison(block, std::size_t{units} * kUnitBytes);
+  if (mine->num_large == ThreadHeap::kMaxLarge) give_large(*mine, ThreadHeap::kMaxLarge / 2);
+  mine->large[mine->num_large++] = {unit, units};
+  mine->large_units += units;
+  if (mine->large_units > ThreadHeap::kMaxLargeUnits) give_large(*mine, 1);
+  return FreeFault::none;
+}
+
+FreeFault HostPool::deallocate_mapped(ThreadHeap& heap, void* block, std::size_t bytes) noexcept {
+  if (config_.guard_interval > 0) {
+    const std::lock_guard lock(guarded_mutex_);
+    const auto found = std::find_if(guarded_.begin(), guarded_.end(),
+                                    [&](const auto& entry) { return entry.first == block; });
+    if (found != guarded_.end()) {
+      if (found->second.bytes != bytes) return FreeFault::overrun;
+      os::unmap_pages(found->second.pages, found->second.page_bytes);
+      guarded_.erase(found);
+      count_free(heap, block, bytes);
+      return FreeFault::none;
+    }
+  }
+  if (large_->unmap(block) == 0) return FreeFault::foreign;
+  if (heap.watch.load(std::memory_order_relaxed) & ~std::uint32_t{kWatchHardened})
+    count_free(heap, block, bytes);
+  return FreeFault::none;
+}
+
+bool HostPool::contains(const void* block) const noexcept {
+  return static_cast<std::size_t>(static_cast<const std::byte*>(block) - base_) < space_bytes_;
+}
+
+std::size_t HostPool::block_bytes(const void* block) const noexcept {
+  if (!contains(block)) {
+    const std::size_t mapped = large_->mapped_size(block);
+    if (mapped || config_.guard_interval == 0) return mapped;
+    const std::lock_guard lock(guarded_mutex_);
+    for (const auto& [address, guarded] : guarded_)
+      if (address == block) return guarded.bytes;
+    return 0;
+  }
+  const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(block) - base_);
+  const std::uint8_t kind = kinds_[offset / kUnitBytes].load(std::memory_order_relaxed);
+  if (kind == kNoBlock) return 0;
+  if (kind == kLargeBlock)
+    return offset % kUnitBytes
+               ? 0
+               : std::size_t{large_->units_at(large_->arenas().unit_of(block))} * kUnitBytes;
+  Span& span = small_->span_of(block);
+  const std::uint32_t index = small_->index_of(span, block);
+  const std::size_t size = kSizeClasses[span.size_class].block_bytes;
+  return small_->start_of(span) + index * size == block &&
+                 index < kSizeClasses[span.size_class].span_blocks
+             ? size
+             : 0;
+}
+
+HostPool::Counts HostPool::counts() const {
+  const std::lock_guard lock(heaps_mutex_);
+  Counts sum = retired_;
+  for (const ThreadHeap* heap = heaps_; heap; heap = heap->next) {
+    sum.allocations += heap->counters.allocations.get();
+    sum.frees += heap->counters.frees.get();
+    sum.bytes += heap->counters.bytes.get();
+    sum.freed_bytes += heap->counters.freed_bytes.get();
+    for (std::uint32_t i = 0; i < kNumClasses; ++i)
+      sum.class_allocations[i] += heap->counters.class_allocations[i].get();
+  }
+  return sum;
+}
+
+std::uint64_t HostPool::metadata_bytes() const noexcept {
+  const std::lock_guard lock(heaps_mutex_);
+  return metadata_.bytes() + num_heaps_ * sizeof(ThreadHeap);
+}
+
+void HostPool::validate() const {
+  small_->validate();
+  large_->validate();
+}
+
+void HostPool::lock_all() noexcept {
+  heaps_mutex_.lock();
+  small_->lock_all();
+  large_->lock_all();
+  guarded_mutex_.lock();
+  metadata_.mutex().lock();
+}
+
+void HostPool::unlock_all() noexcept {
+  metadata_.mutex().unlock();
+  guarded_mutex_.unlock();
+  large_->unlock_all();
+  small_->unlock_all();
+  heaps_mutex_.unlock();
+}
+
+}  // namespace bitnet::memory

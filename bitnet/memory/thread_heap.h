@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// What a thread has at hand of a pool: a magazine of blocks for each size class, a few large
+// blocks, its own counters. Only the thread itself touches it, so nothing here is locked.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "bitnet/memory/large_block_pool.h"
+#include "bitnet/memory/size_classes.h"
+#include "bitnet/memory/tracking/event_ring.h"
+
+namespace bitnet::memory {
+
+/// A counter that one thread writes and any may read. No locked instruction: the sum of a read may
+/// miss what happens meanwhile, never what happened before.
+class OwnCounter {
+ public:
+  void add(std::uint64_t n) noexcept {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+/// Addresses of free blocks, last in first out. They are kept here, not in the blocks: a block that
+/// nobody holds is never read or written.
+struct Magazine {
+  void** top;  // behind the last
+  void** base;
+  void** limit;
+  std::uint64_t pad;
+};
+
+/// What is done besides handing out blocks; 0 on the fast path.
+enum Watch : std::uint32_t {
+  kWatchCounts = 1,   // TrackingLevel::basic
+  kWatchClasses = 2,  // standard
+  kWatchEvents = 4,   // detailed
+  kWatchHardened = 8,
+};
+
+struct HeapCounters {
+  OwnCounter allocations, frees, bytes, freed_bytes;
+  std::array<OwnCounter, kNumClasses> class_allocations;
+};
+
+constexpr std::uint32_t total_magazine_slots() noexcept {
+  std::uint32_t slots = 0;
+  for (const SizeClass& c : kSizeClasses) slots += c.magazine;
+  return slots;
+}
+
+struct ThreadHeap {
+  static constexpr std::uint32_t kMaxLarge = 8;
+  /// Large blocks at hand, together, unless it is a single one.
+  static constexpr std::uint32_t kMaxLargeUnits = (64u << 20) / kUnitBytes;
+
+  ThreadHeap() noexcept {
+    void** slots = slots_.data();
+    for (std::uint32_t i = 0; i < kNumClasses; ++i) {
+      magazines[i] = {slots, slots, slots + kSizeClasses[i].magazine, 0};
+      slots += kSizeClasses[i].magazine;
+    }
+  }
+
+  std::atomic<std::uint32_t> watch{0};       // bits of Watch
+  std::atomic<bool> flush_requested{false};  // by another thread's trim
+  std::uint32_t num_large = 0, large_units = 0;
+  std::array<LargeBlock, kMaxLarge> large;
+  std::array<Magazine, kNumClasses> magazines;
+  HeapCounters counters;
+  std::int64_t leased_bytes = 0;  // live bytes not yet added to the pool's sum
+  std::uint32_t until_guard = 0;  // allocations until the next one with a guard page
+  std::atomic<EventRing*> ring{nullptr};
+  ThreadHeap* next = nullptr;          // of the pool's list
+  std::uint32_t num_handle_slots = 0;  // see handle_table.h
+  std::array<std::uint32_t, 64> handle_slots;
+
+ private:
+  std::array<void*, total_magazine_slots()> slots_;
+};
+
+}  // namespace bitnet::memory
