@@ -3,10 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "bitnet/base/json_writer.h"
 
 namespace bitnet::cli {
 
@@ -33,37 +34,6 @@ class Table {
  private:
   std::vector<std::vector<std::string>> rows_;
   std::vector<std::size_t> right_;
-};
-
-/// One JSON document, written in order. Numbers that JSON does not have (NaN) become null.
-class JsonWriter {
- public:
-  JsonWriter& begin_object();
-  JsonWriter& end_object();
-  JsonWriter& begin_array();
-  JsonWriter& end_array();
-  JsonWriter& key(std::string_view name);
-  JsonWriter& value(std::string_view text);
-  JsonWriter& value(const char* text) { return value(std::string_view(text)); }
-  JsonWriter& value(double number);
-  JsonWriter& value(std::int64_t number);
-  JsonWriter& value(std::uint64_t number);
-  JsonWriter& value(int number) { return value(static_cast<std::int64_t>(number)); }
-  JsonWriter& value(bool flag);
-  JsonWriter& null();
-  JsonWriter& value(std::span<const std::int32_t> numbers);
-  template <class T>
-  JsonWriter& member(std::string_view name, const T& item) {
-    return key(name).value(item);
-  }
-  /// The document and a line end.
-  std::string text() const { return text_ + "\n"; }
-
- private:
-  void separate();
-  JsonWriter& raw(std::string_view text);
-  std::string text_;
-  bool first_ = true;
 };
 
 }  // namespace bitnet::cli

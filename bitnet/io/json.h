@@ -10,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "bitnet/base/json_writer.h"  // json_quote()
+
 namespace bitnet {
 
 /// One value of a document. Objects keep their order; duplicate keys are refused by parse_json().
@@ -64,8 +66,5 @@ struct JsonLimits {
 /// a build without JSON (BITNET_JSON=OFF).
 Json parse_json(std::string_view text, const std::string& file, std::uint64_t base_offset = 0,
                 const JsonLimits& limits = {});
-
-/// `text` as a JSON string literal, quotes included.
-std::string json_quote(std::string_view text);
 
 }  // namespace bitnet

@@ -36,7 +36,7 @@ struct TrackingConfig {
   bool enable_patterns = false;
   bool enable_leak_detection = true;
   bool enable_stack_traces = false;  // sampled: at most kSitesPerSecond (sites.h)
-  /// Points of the timeline; at this number neighbours are merged, so 8 bytes to 160 each.
+  /// Points of the timeline, 160 bytes each; at this number neighbours are merged.
   std::size_t max_timeline_entries = 10'000;
   std::chrono::milliseconds timeline_retention = std::chrono::hours(1);
   /// Share of addresses whose allocations and frees are events, (0, 1].

@@ -125,6 +125,10 @@ class Tracker {
     return e;
   }
   std::uint32_t capture_site() noexcept;
+  void tick(std::chrono::nanoseconds now);
+  void update_stats(std::uint64_t now_ms);
+  void check_pressure();
+  void fill(DetailedMemoryMetrics& out) const;
 
   const TrackingConfig config_;
   const std::uint32_t sample_threshold_;  // UINT32_MAX: every address
