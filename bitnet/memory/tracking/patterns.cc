@@ -65,19 +65,21 @@ void PatternFinder::end_pass(std::uint64_t now_ms, std::uint64_t live_bytes) {
 
 /// A peak is one once live bytes fell far enough from it, a trough once they rose from it again.
 void PatternFinder::follow_saw(std::uint64_t now_ms, std::uint64_t live_bytes) {
-  const auto depth =
-      static_cast<std::uint64_t>(limits_.saw_depth * static_cast<double>(tooth_.peak));
+  const auto part_of = [&](std::uint64_t bytes) {
+    return static_cast<std::uint64_t>(limits_.saw_depth * static_cast<double>(bytes));
+  };
   if (rising_) {
     if (live_bytes > tooth_.peak) {
       tooth_.peak = live_bytes;
       tooth_.time_ms = now_ms;
-    } else if (tooth_.peak >= limits_.least_bytes && live_bytes < tooth_.peak - depth) {
+    } else if (tooth_.peak >= limits_.least_bytes &&
+               live_bytes < tooth_.peak - part_of(tooth_.peak)) {
       rising_ = false;
       tooth_.trough = live_bytes;
     }
   } else if (live_bytes < tooth_.trough) {
     tooth_.trough = live_bytes;
-  } else if (live_bytes > tooth_.trough + depth) {
+  } else if (live_bytes > tooth_.trough + std::max(limits_.least_bytes, part_of(tooth_.trough))) {
     teeth_[num_teeth_++ % teeth_.size()] = tooth_;
     rising_ = true;
     tooth_ = {now_ms, live_bytes, 0};

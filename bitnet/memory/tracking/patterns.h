@@ -39,7 +39,7 @@ struct PatternLimits {
   double size_share = 0.1;                // of all allocations
   double ping_pong_share = 0.05;          // of all frees
   std::uint64_t least_bytes = 64 * 1024;  // of a rise
-  double saw_depth = 0.5;                 // fall from a peak, rise from a trough: share of the peak
+  double saw_depth = 0.5;                 // fall from a peak, rise from a trough, as a share of it
   std::size_t saw_teeth = 4;
   double saw_variation = 0.25;  // standard deviation / mean of the peaks
   std::uint64_t window_ms = 1000;
