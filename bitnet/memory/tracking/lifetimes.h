@@ -16,11 +16,13 @@ struct LifetimeHistogram {
   static constexpr std::size_t kBuckets = 36;  // 2^34 ms are 198 days
   std::array<std::uint64_t, kBuckets> counts{};
   std::uint64_t total = 0;
+  std::uint64_t sum_ms = 0;
 
   void add(std::uint64_t life_ms) noexcept {
     const auto bucket = static_cast<std::size_t>(std::bit_width(life_ms));
     ++counts[bucket < kBuckets ? bucket : kBuckets - 1];
     ++total;
+    sum_ms += life_ms;
   }
   /// The upper edge in ms of the bucket in which the share `p` of all lives is reached; 0: none.
   std::uint64_t quantile_ms(double p) const noexcept;

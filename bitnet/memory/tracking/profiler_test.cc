@@ -85,20 +85,20 @@ TEST(Profiler, StoppingTwiceAndNestingAreErrors) {
 }
 
 TEST(Profiler, ThreadsThatStartAndStopAtOnceNeverHang) {
-  Bench b;
-  b.tracker.start();
+  Tracker tracker(TrackingConfig::detailed());
+  tracker.start();
   std::atomic<int> started{0}, stopped{0};
   std::vector<std::thread> threads;
   for (int t = 0; t < 3; ++t)
     threads.emplace_back([&] {
       for (int i = 0; i < 100; ++i) {
         try {
-          b.tracker.start_profile("x");
+          tracker.start_profile("x");
           ++started;
         } catch (const Error&) {
         }
         try {
-          b.tracker.stop_profile();
+          tracker.stop_profile();
           ++stopped;
         } catch (const Error&) {
         }

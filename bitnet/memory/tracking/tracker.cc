@@ -157,10 +157,11 @@ void Tracker::tick(nanoseconds now) {
 
 nanoseconds Tracker::poll() {
   State& s = *state_;
-  const nanoseconds begin = s.sources.clock();
+  nanoseconds begin;
   bool pressure_due = false;
   {
     const std::lock_guard lock(s.mutex);
+    begin = s.sources.clock();  // under the lock, so that what is fed in has rising times
     tick(begin);
     const std::uint64_t now_ms = s.ms(begin);
     s.drain(now_ms);
@@ -246,8 +247,8 @@ PressureRegistration Tracker::register_pressure_callback(PressureCallback callba
 DetailedMemoryMetrics Tracker::detailed_metrics() {
   State& s = *state_;
   DetailedMemoryMetrics out;
-  const nanoseconds begin = s.sources.clock();
   const std::lock_guard lock(s.mutex);
+  const nanoseconds begin = s.sources.clock();
   s.drain(s.ms(begin));
   fill(out);
   s.analysis.fill(out);

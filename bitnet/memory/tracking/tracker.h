@@ -23,7 +23,7 @@ struct LeakReport;
 struct ProfileReport;
 struct TrackingReport;
 
-/// What tests replace.
+/// What tests replace. Called from any thread that asks the tracker something.
 struct TrackerSources {
   std::function<std::chrono::nanoseconds()> clock;  // steady; default: steady_clock
   std::function<os::MemoryPressure()> pressure;     // default: read_memory_pressure()
