@@ -165,6 +165,8 @@ nanoseconds Tracker::poll() {
     tick(begin);
     const std::uint64_t now_ms = s.ms(begin);
     s.drain(now_ms);
+    if (s.pool && level() == TrackingLevel::detailed && events_missed_.exchange(false))
+      s.analysis.reconcile(*s.pool, now_ms);
     if (begin >= s.next_stats) {
       s.next_stats = begin + config_.stats_update_interval;
       update_stats(now_ms);
@@ -237,7 +239,8 @@ std::uint32_t Tracker::capture_site() noexcept {
 }
 
 void Tracker::set_level(TrackingLevel level) noexcept {
-  level_.store(level, std::memory_order_relaxed);
+  const TrackingLevel before = level_.exchange(level, std::memory_order_relaxed);
+  if (before == TrackingLevel::detailed && level != before) events_missed_ = true;
 }
 
 PressureRegistration Tracker::register_pressure_callback(PressureCallback callback) {

@@ -87,7 +87,8 @@ class Tracker {
   // The other side.
 
   const TrackingConfig& config() const noexcept { return config_; }
-  /// The pool's level now; below detailed there are no events to drain and the thread wakes rarely.
+  /// The pool's level now. Below detailed there are no events to drain and the thread wakes rarely;
+  /// back at detailed, blocks that were freed meanwhile are dropped with the pool's help.
   TrackingLevel level() const noexcept { return level_.load(std::memory_order_relaxed); }
   void set_level(TrackingLevel level) noexcept;
 
@@ -133,6 +134,7 @@ class Tracker {
   const TrackingConfig config_;
   const std::uint32_t sample_threshold_;  // UINT32_MAX: every address
   std::atomic<TrackingLevel> level_;
+  std::atomic<bool> events_missed_{false};
   std::atomic<PressureLevel> pressure_level_{PressureLevel::none};
   alignas(64) std::atomic<std::uint32_t> time_ms_{0};  // written by the tick alone
   std::atomic<std::int32_t> site_tokens_{0};

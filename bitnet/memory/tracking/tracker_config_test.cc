@@ -43,6 +43,21 @@ TEST(TrackerConfig, LevelChangesAtRunTime) {
   EXPECT_EQ(b.after(milliseconds(1)), milliseconds(10));
 }
 
+/// What was freed at a lower level left no event.
+TEST(TrackerConfig, ComingBackToDetailedDropsWhatIsGone) {
+  Bench b;
+  const std::uint64_t freed = b.allocate(100);
+  b.allocate(7);
+  b.after(milliseconds(1));
+  b.tracker.set_level(TrackingLevel::basic);
+  b.pool.free(freed);
+  b.after(milliseconds(1));
+  EXPECT_EQ(b.tracker.detailed_metrics().blocks.live_bytes, 107u);
+  b.tracker.set_level(TrackingLevel::detailed);
+  b.after(milliseconds(1));
+  EXPECT_EQ(b.tracker.detailed_metrics().blocks.live_bytes, 7u);
+}
+
 TEST(TrackerConfig, PressureDetection) {
   for (const bool on : {true, false}) {
     Bench b(changed([&](auto& c) { c.enable_pressure_detection = on; }));
