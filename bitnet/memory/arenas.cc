@@ -84,7 +84,7 @@ std::uint32_t Arenas::take_locked(std::uint32_t units, std::uint32_t align,
                                   Buddy::From from) noexcept {
   if (open_units_ - buddy_.free_units() + units > config_.limit_units) return kNoUnit;
   std::uint32_t unit = buddy_.take(units, align, from);
-  while (unit == kNoUnit && from == Buddy::From::any && units <= kArenaUnits && open_arena())
+  while (unit == kNoUnit && from != Buddy::From::dirty && units <= kArenaUnits && open_arena())
     unit = buddy_.take(units, align, from);
   return unit;
 }
@@ -103,14 +103,6 @@ std::uint32_t Arenas::take(std::uint32_t units, std::uint32_t align, Buddy::From
   footprint_.note_peak();
   if (grew && footprint_.excess() > 0) footprint_.return_excess(*this);
   return unit;
-}
-
-bool Arenas::take_at(std::uint32_t unit, std::uint32_t units) noexcept {
-  const std::lock_guard lock(mutex_);
-  if (open_units_ - buddy_.free_units() + units > config_.limit_units) return false;
-  if (!buddy_.take_at(unit, units)) return false;
-  publish();
-  return true;
 }
 
 void Arenas::give(std::uint32_t unit, std::uint32_t units, bool dirty) noexcept {

@@ -61,7 +61,6 @@ class Arenas {
   /// As Buddy::take(); From::any may take new memory from the system. kNoUnit at the limit or when
   /// out of memory.
   std::uint32_t take(std::uint32_t units, std::uint32_t align, Buddy::From from) noexcept;
-  bool take_at(std::uint32_t unit, std::uint32_t units) noexcept;
   /// `dirty`: the units may hold memory.
   void give(std::uint32_t unit, std::uint32_t units, bool dirty = true) noexcept;
 

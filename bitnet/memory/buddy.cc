@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "bitnet/base/error.h"
 
@@ -89,38 +90,31 @@ void Buddy::split_off(std::uint32_t first, std::uint32_t end) noexcept {
 std::uint32_t Buddy::take(std::uint32_t units, std::uint32_t align, From from) noexcept {
   const std::uint32_t order = std::max(order_of(units), order_of(align));
   if (order >= kOrders) return kNoUnit;
-  bool dirty = true;
-  std::uint32_t orders = any_free_dirty_ >> order << order;
-  if (orders == 0 && from == From::any) {
-    dirty = false;
-    orders = any_clean_ >> order << order;
+  const std::uint32_t dirty_orders = any_free_dirty_ >> order << order;
+  const std::uint32_t clean_orders =
+      from == From::dirty || (from == From::any && dirty_orders) ? 0 : any_clean_ >> order << order;
+  if ((dirty_orders | clean_orders) == 0) return kNoUnit;
+  const auto lowest = [&](std::uint32_t orders, const UnitBitmap Level::*set) {
+    const auto found = static_cast<std::uint32_t>(std::countr_zero(orders));
+    return std::pair(found, (levels_[found].*set).smallest());
+  };
+  bool dirty = dirty_orders != 0;
+  auto [found, block] =
+      dirty ? lowest(dirty_orders, &Level::dirty) : lowest(clean_orders, &Level::clean);
+  if (dirty && clean_orders != 0) {
+    const auto [clean_order, clean_block] = lowest(clean_orders, &Level::clean);
+    if (clean_block << clean_order < block << found) {
+      found = clean_order;
+      block = clean_block;
+      dirty = false;
+    }
   }
-  if (orders == 0) return kNoUnit;
-  const auto found = static_cast<std::uint32_t>(std::countr_zero(orders));
-  const std::uint32_t block =
-      dirty ? levels_[found].dirty.smallest() : levels_[found].clean.smallest();
   remove(block, found, dirty);
   const std::uint32_t first = block << found;
   split_off(first + units, first + (1u << found));
   free_units_ -= units;
   if (dirty) dirty_units_ -= mark(first, units, false);
   return first;
-}
-
-bool Buddy::take_at(std::uint32_t unit, std::uint32_t units) noexcept {
-  for (std::uint32_t order = 0; order < kOrders; ++order) {
-    const std::uint32_t block = unit >> order, first = block << order;
-    const bool clean = levels_[order].clean.has(block);
-    if (!clean && !levels_[order].dirty.has(block)) continue;
-    if (first + (1u << order) < unit + units) return false;
-    remove(block, order, !clean);
-    split_off(first, unit);
-    split_off(unit + units, first + (1u << order));
-    free_units_ -= units;
-    dirty_units_ -= mark(unit, units, false);
-    return true;
-  }
-  return false;
 }
 
 void Buddy::give(std::uint32_t unit, std::uint32_t units, bool dirty) noexcept {

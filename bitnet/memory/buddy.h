@@ -20,13 +20,12 @@ class Buddy {
   /// memory.
   bool create(Metadata& metadata, std::uint32_t size) noexcept;
 
-  enum class From { dirty, any };
+  /// dirty: only what is; any: that first; lowest: of both the lower address.
+  enum class From { dirty, any, lowest };
   /// `units` units from a multiple of `align` (a power of two up to kArenaUnits), lowest address
   /// first in the smallest block that holds them; the rest of the block stays free. kNoUnit where
   /// no block does.
   std::uint32_t take(std::uint32_t units, std::uint32_t align, From from) noexcept;
-  /// As take(), at exactly `unit` if it and what follows lies in one free block.
-  bool take_at(std::uint32_t unit, std::uint32_t units) noexcept;
   void give(std::uint32_t unit, std::uint32_t units, bool dirty) noexcept;
 
   /// Calls `purge(first, units)` for runs of dirty free units from the highest address of the

@@ -9,6 +9,7 @@
 #include "bitnet/base/error.h"
 #include "bitnet/base/os/memory.h"
 #include "bitnet/memory/thread_registry.h"
+#include "bitnet/memory/tracking/tracker.h"
 
 namespace bitnet::memory {
 namespace {
@@ -49,12 +50,15 @@ HostPool::HostPool(const HostPoolConfig& config) : config_(config) {
   try {
     kinds_ = reinterpret_cast<UnitKinds>(metadata_.take_words((small_units + large_units) / 8));
     require(kinds_ != nullptr, "memory pool: no memory for its tables", Errc::out_of_memory);
-    SmallBlockPool::Config small;
-    small.arenas = {base_, small_units, config.max_small_bytes / kUnitBytes,
-                    initial_units(config.initial_small_bytes, small_units), config.pages};
+    if (config.hardened) {
+      live_ = reinterpret_cast<std::uint8_t*>(
+          metadata_.take_words(std::size_t{small_units} * kUnitBytes / kGranule / 8));
+      require(live_ != nullptr, "memory pool: no memory for its tables", Errc::out_of_memory);
+    }
+    Arenas::Config small{base_, small_units, config.max_small_bytes / kUnitBytes,
+                         initial_units(config.initial_small_bytes, small_units), config.pages};
     // Spans are taken and returned in pieces smaller than a huge page.
-    small.arenas.pages.huge_pages = false;
-    small.hardened = config.hardened;
+    small.pages.huge_pages = false;
     small_ = std::make_unique<SmallBlockPool>(small, metadata_, footprint_, kinds_);
     large_ = std::make_unique<LargeBlockPool>(
         Arenas::Config{base_ + std::size_t{small_units} * kUnitBytes, large_units,
@@ -73,7 +77,7 @@ HostPool::~HostPool() {
   unregister_pool(index_);
   while (heaps_) {
     ThreadHeap* heap = std::exchange(heaps_, heaps_->next);
-    if (EventRing* ring = heap->ring.load()) observer_.load()->close_ring(ring);
+    if (heap->ring) tracker_.load()->close_ring(heap->ring);
     delete heap;
   }
   for (const auto& [block, guarded] : guarded_) os::unmap_pages(guarded.pages, guarded.page_bytes);
@@ -99,16 +103,11 @@ ThreadHeap* HostPool::heap() noexcept {
 
 void HostPool::close_heap(ThreadHeap* heap) noexcept {
   flush_heap(*heap, 0);
-  settle(*heap);
+  settle(*heap, nullptr);
   if (retire_) retire_(*heap);
-  if (EventRing* ring = heap->ring.load()) observer_.load()->close_ring(ring);
+  if (heap->ring) tracker_.load()->close_ring(heap->ring);
   const std::lock_guard lock(heaps_mutex_);
-  retired_.allocations += heap->counters.allocations.get();
-  retired_.frees += heap->counters.frees.get();
-  retired_.bytes += heap->counters.bytes.get();
-  retired_.freed_bytes += heap->counters.freed_bytes.get();
-  for (std::uint32_t i = 0; i < kNumClasses; ++i)
-    retired_.class_allocations[i] += heap->counters.class_allocations[i].get();
+  retired_.add(heap->counters);
   for (ThreadHeap** at = &heaps_; *at; at = &(*at)->next)
     if (*at == heap) {
       *at = heap->next;
@@ -123,7 +122,7 @@ void HostPool::adopt_orphans() noexcept {
   for (ThreadHeap* heap = heaps_; heap;) {
     ThreadHeap* next = heap->next;
     if (heap != mine) {
-      heap->ring.store(nullptr);  // whoever drained it exists in the parent alone
+      heap->ring = nullptr;  // whoever drained it exists in the parent alone
       close_heap(heap);
     }
     heap = next;
@@ -207,17 +206,19 @@ void HostPool::flush() noexcept {
   large_->flush();
 }
 
-void* HostPool::allocate_rare(std::size_t bytes, std::size_t alignment) noexcept {
+void* HostPool::allocate_rare(std::size_t bytes, std::size_t alignment, Door door) noexcept {
   if (!std::has_single_bit(alignment) || alignment > kMaxAlignment) return nullptr;
   ThreadHeap* mine = heap();
   if (!mine) return nullptr;
-  if (bytes < kLargeBytes && alignment <= kUnitBytes) return allocate(bytes, alignment);
+  if (bytes < kLargeBytes && alignment <= kUnitBytes)
+    return door == Door::raw ? allocate<Door::raw>(bytes, alignment)
+                             : allocate<Door::handle>(bytes, alignment);
   void* block = allocate_large(*mine, bytes, alignment);
   if (!block) return nullptr;
   if constexpr (kPoisoning)
     if (contains(block)) unpoison(block, bytes);
   if (mine->watch.load(std::memory_order_relaxed) & ~std::uint32_t{kWatchHardened})
-    count_allocation(*mine, block, bytes, kNumClasses);
+    count_allocation(*mine, block, bytes, kNumClasses, door);
   return block;
 }
 
@@ -255,19 +256,20 @@ void* HostPool::allocate_large(ThreadHeap& heap, std::size_t bytes,
   return serve(unit);
 }
 
-FreeFault HostPool::deallocate_rare(void* block, std::size_t bytes) noexcept {
+FreeFault HostPool::deallocate_rare(void* block, std::size_t bytes, Door door) noexcept {
   ThreadHeap* mine = heap();
-  if (!mine || !contains(block)) {
-    return mine ? deallocate_mapped(*mine, block, bytes) : FreeFault::foreign;
-  }
+  if (!mine) return FreeFault::foreign;
+  if (!contains(block)) return deallocate_mapped(*mine, block, bytes, door);
   const auto offset = static_cast<std::size_t>(static_cast<std::byte*>(block) - base_);
   const std::uint8_t kind = kinds_[offset / kUnitBytes].load(std::memory_order_relaxed);
-  if (kind != kNoBlock && kind != kLargeBlock) return deallocate(block, bytes);
+  if (kind != kNoBlock && kind != kLargeBlock)
+    return door == Door::raw ? deallocate<Door::raw>(block, bytes)
+                             : deallocate<Door::handle>(block, bytes);
   if (kind == kNoBlock || offset % kUnitBytes != 0) return FreeFault::foreign;
   const std::uint32_t unit = large_->arenas().unit_of(block);
   const std::uint32_t units = large_->units_at(unit);
   if (mine->watch.load(std::memory_order_relaxed) & ~std::uint32_t{kWatchHardened})
-    count_free(*mine, block, bytes);
+    count_free(*mine, block, bytes, door);
   large_->set_live(unit, false);
   if constexpr (kPoisoning) poison(block, std::size_t{units} * kUnitBytes);
   if (mine->num_large == ThreadHeap::kMaxLarge) give_large(*mine, ThreadHeap::kMaxLarge / 2);
@@ -277,7 +279,8 @@ FreeFault HostPool::deallocate_rare(void* block, std::size_t bytes) noexcept {
   return FreeFault::none;
 }
 
-FreeFault HostPool::deallocate_mapped(ThreadHeap& heap, void* block, std::size_t bytes) noexcept {
+FreeFault HostPool::deallocate_mapped(ThreadHeap& heap, void* block, std::size_t bytes,
+                                      Door door) noexcept {
   if (config_.guard_interval > 0) {
     const std::lock_guard lock(guarded_mutex_);
     const auto found = std::find_if(guarded_.begin(), guarded_.end(),
@@ -286,13 +289,13 @@ FreeFault HostPool::deallocate_mapped(ThreadHeap& heap, void* block, std::size_t
       if (found->second.bytes != bytes) return FreeFault::overrun;
       os::unmap_pages(found->second.pages, found->second.page_bytes);
       guarded_.erase(found);
-      count_free(heap, block, bytes);
+      count_free(heap, block, bytes, door);
       return FreeFault::none;
     }
   }
   if (large_->unmap(block) == 0) return FreeFault::foreign;
   if (heap.watch.load(std::memory_order_relaxed) & ~std::uint32_t{kWatchHardened})
-    count_free(heap, block, bytes);
+    count_free(heap, block, bytes, door);
   return FreeFault::none;
 }
 
@@ -328,15 +331,20 @@ std::size_t HostPool::block_bytes(const void* block) const noexcept {
 HostPool::Counts HostPool::counts() const {
   const std::lock_guard lock(heaps_mutex_);
   Counts sum = retired_;
-  for (const ThreadHeap* heap = heaps_; heap; heap = heap->next) {
-    sum.allocations += heap->counters.allocations.get();
-    sum.frees += heap->counters.frees.get();
-    sum.bytes += heap->counters.bytes.get();
-    sum.freed_bytes += heap->counters.freed_bytes.get();
-    for (std::uint32_t i = 0; i < kNumClasses; ++i)
-      sum.class_allocations[i] += heap->counters.class_allocations[i].get();
-  }
+  for (const ThreadHeap* heap = heaps_; heap; heap = heap->next) sum.add(heap->counters);
   return sum;
+}
+
+void HostPool::Counts::add(const HeapCounters& heap) noexcept {
+  allocations += heap.allocations.get();
+  frees += heap.frees.get();
+  bytes += heap.bytes.get();
+  freed_bytes += heap.freed_bytes.get();
+  handles += heap.handles.get();
+  freed_handles += heap.freed_handles.get();
+  handle_bytes += heap.handle_bytes.get();
+  for (std::uint32_t i = 0; i < kNumClasses; ++i)
+    class_allocations[i] += heap.class_allocations[i].get();
 }
 
 std::uint64_t HostPool::metadata_bytes() const noexcept {

@@ -17,6 +17,10 @@
 #include "bitnet/memory/small_block_pool.h"
 #include "bitnet/memory/thread_heap.h"
 
+namespace bitnet {
+class Tracker;
+}
+
 namespace bitnet::memory {
 
 inline constexpr std::size_t kMaxHostPools = 64;
@@ -46,17 +50,6 @@ struct HostPoolConfig {
   std::uint32_t guard_interval = 0;
 };
 
-/// What happens besides handing out blocks; all called by allocating threads.
-class HostPoolObserver {
- public:
-  virtual ~HostPoolObserver() = default;
-  virtual EventRing* open_ring() noexcept = 0;
-  virtual void close_ring(EventRing* ring) noexcept = 0;
-  /// One event for a block that was handed out or came back; `heap` has a ring.
-  virtual void on_block(ThreadHeap& heap, EventKind kind, const void* block,
-                        std::size_t bytes) noexcept = 0;
-};
-
 /// Thread-safe. At most kMaxHostPools exist at a time.
 class HostPool {
  public:
@@ -68,57 +61,74 @@ class HostPool {
   HostPool(const HostPool&) = delete;
   HostPool& operator=(const HostPool&) = delete;
 
+  /// Who asked: blocks of handles are counted by the one who makes the handle.
+  enum class Door { raw, handle };
+
   /// A block of `bytes` (0 counts as 1) at a multiple of `alignment`, a power of two up to 2 MiB;
   /// nullptr when out of memory, at a limit, or where the alignment is none.
+  template <Door kDoor = Door::raw>
   void* allocate(std::size_t bytes, std::size_t alignment) noexcept {
     ThreadHeap* heap = thread_heaps.heaps[index_];
     // One test for what is rare: large, an alignment that spans do not have, or one that is none.
     const bool rare = heap == nullptr || bytes >= kLargeBytes || alignment - 1 >= kUnitBytes ||
                       (alignment & (alignment - 1)) != 0;
     if (rare) [[unlikely]]
-      return allocate_rare(bytes, alignment);
-    const std::uint32_t size_class = class_of(aligned_size(bytes + (bytes == 0), alignment));
+      return allocate_rare(bytes, alignment, kDoor);
+    const std::uint32_t size_class = class_of_some(aligned_size(bytes + (bytes == 0), alignment));
     Magazine& magazine = heap->magazines[size_class];
-    void* block;
-    if (magazine.top != magazine.base) [[likely]]
-      block = *--magazine.top;
-    else if (block = refill(*heap, size_class); block == nullptr)
-      return nullptr;
+    const std::uint32_t watch = heap->watch.load(std::memory_order_relaxed);
+    // Whatever needs more than this is a tail call, so that this needs no stack.
+    if (magazine.top == magazine.base || watch >= kWatchEvents) [[unlikely]]
+      return allocate_slow(*heap, bytes, alignment, size_class, kDoor);
+    void* block = *--magazine.top;
     if constexpr (kPoisoning) unpoison(block, bytes);
-    if (heap->watch.load(std::memory_order_relaxed) != 0) [[unlikely]]
-      return watch_allocation(*heap, block, bytes, alignment);
+    if (watch != 0) {
+      if (kDoor == Door::raw) heap->counters.allocated(bytes);
+      if (watch & kWatchClasses) {
+        heap->counters.class_allocations[size_class].add(1);
+        if (heap->counters.unsettled() > HeapCounters::kLeaseBytes) [[unlikely]]
+          return settle(*heap, block);
+      }
+    }
     return block;
   }
 
-  /// `bytes` as they were asked for.
+  /// `bytes` and `kDoor` as the block was asked for.
+  template <Door kDoor = Door::raw>
   FreeFault deallocate(void* block, std::size_t bytes) noexcept {
     ThreadHeap* heap = thread_heaps.heaps[index_];
     const auto offset = static_cast<std::size_t>(static_cast<std::byte*>(block) - base_);
     if (heap == nullptr || offset >= space_bytes_) [[unlikely]]
-      return deallocate_rare(block, bytes);
+      return deallocate_rare(block, bytes, kDoor);
     const std::uint32_t size_class =
         kinds_[offset / kUnitBytes].load(std::memory_order_relaxed) - std::uint32_t{kFirstClass};
     if (size_class >= kNumClasses) [[unlikely]]
-      return deallocate_rare(block, bytes);
-    if (heap->watch.load(std::memory_order_relaxed) != 0) [[unlikely]] {
-      const FreeFault fault = watch_free(*heap, block, bytes, size_class);
-      if (fault != FreeFault::none) return fault;
-    }
-    if constexpr (kPoisoning) poison(block, kSizeClasses[size_class].block_bytes);
+      return deallocate_rare(block, bytes, kDoor);
     Magazine& magazine = heap->magazines[size_class];
-    if (magazine.top == magazine.limit) [[unlikely]]
-      make_room(*heap, size_class);
+    const std::uint32_t watch = heap->watch.load(std::memory_order_relaxed);
+    if (magazine.top == magazine.limit || watch >= kWatchEvents) [[unlikely]]
+      return deallocate_slow(*heap, block, bytes, size_class, kDoor);
+    if constexpr (kPoisoning) poison(block, kSizeClasses[size_class].block_bytes);
     *magazine.top++ = block;
+    if (watch != 0 && kDoor == Door::raw) {
+      heap->counters.freed(bytes);
+      if ((watch & kWatchClasses) && heap->counters.unsettled() < -HeapCounters::kLeaseBytes)
+          [[unlikely]]
+        return settle_free(*heap);
+    }
     return FreeFault::none;
   }
+
+  /// As deallocate<Door::handle>() of a small block, past all magazines.
+  void deallocate_to_span(void* block, std::size_t bytes) noexcept;
 
   /// Whether `block` lies in memory of this pool.
   bool contains(const void* block) const noexcept;
   /// Bytes of the block that begins at `block`, handed out or not; 0 where none does.
   std::size_t block_bytes(const void* block) const noexcept;
 
-  /// Counters of what the raw front door does, from now on; and events into rings of `observer`.
-  void set_watch(std::uint32_t bits, HostPoolObserver* observer) noexcept;
+  /// What to count, from now on; `tracker` takes the events.
+  void set_watch(std::uint32_t bits, Tracker* tracker) noexcept;
   std::uint32_t watch() const noexcept { return watch_.load(std::memory_order_relaxed); }
 
   /// Empties the calling thread's heap and what is shared, and asks the other threads to empty
@@ -127,19 +137,37 @@ class HostPool {
 
   struct Counts {
     std::uint64_t allocations = 0, frees = 0, bytes = 0, freed_bytes = 0;
+    std::uint64_t handles = 0, freed_handles = 0, handle_bytes = 0;
     std::array<std::uint64_t, kNumClasses> class_allocations{};
+    void add(const HeapCounters& heap) noexcept;
   };
   Counts counts() const;
-  /// Blocks in magazines of threads, by class; large units at hand of threads.
-  struct AtHand {
-    std::array<std::uint64_t, kNumClasses> blocks{};
-    std::uint64_t large_units = 0;
-  };
-  AtHand at_hand() const;
-  /// Live bytes of the raw front door and their peak, exact to 256 KiB a thread; from
+  /// A handle's bytes came or went; returns the live bytes of all handles.
+  std::int64_t add_handle_bytes(std::int64_t bytes) noexcept {
+    const std::int64_t live = handle_live_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    if (bytes > 0) note_peak(live + raw_live_.load(std::memory_order_relaxed));
+    return live;
+  }
+  /// As above, unless the sum would exceed `limit`: then nothing changes and it is false.
+  bool add_handle_bytes_below(std::int64_t bytes, std::int64_t limit) noexcept {
+    std::int64_t live = handle_live_.load(std::memory_order_relaxed);
+    do {
+      if (bytes > limit || live > limit - bytes) return false;
+    } while (!handle_live_.compare_exchange_weak(live, live + bytes, std::memory_order_relaxed));
+    note_peak(live + bytes + raw_live_.load(std::memory_order_relaxed));
+    return true;
+  }
+  std::int64_t handle_live_bytes() const noexcept {
+    return handle_live_.load(std::memory_order_relaxed);
+  }
+  /// Most live bytes so far: of handles exact, of the raw front door to 256 KiB a thread and from
   /// TrackingLevel::standard up.
-  std::int64_t live_bytes() const noexcept;
   std::int64_t peak_bytes() const noexcept { return peak_.load(std::memory_order_relaxed); }
+  void note_peak(std::int64_t live) noexcept {
+    std::int64_t peak = peak_.load(std::memory_order_relaxed);
+    while (live > peak && !peak_.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
+    }
+  }
 
   SmallBlockPool& small() noexcept { return *small_; }
   const SmallBlockPool& small() const noexcept { return *small_; }
@@ -148,6 +176,9 @@ class HostPool {
   Footprint& footprint() noexcept { return footprint_; }
   Metadata& metadata() noexcept { return metadata_; }
   std::uint64_t metadata_bytes() const noexcept;
+
+  /// Hardened mode: whether the bytes behind a live block of `bytes` are as they were left.
+  bool intact(const void* block, std::size_t bytes) const noexcept;
 
   /// The calling thread's heap; nullptr when out of memory.
   ThreadHeap* heap() noexcept;
@@ -164,25 +195,33 @@ class HostPool {
   void close_heap(ThreadHeap* heap) noexcept;
 
  private:
-  void* allocate_rare(std::size_t bytes, std::size_t alignment) noexcept;
+  void* allocate_rare(std::size_t bytes, std::size_t alignment, Door door) noexcept;
   void* allocate_large(ThreadHeap& heap, std::size_t bytes, std::size_t alignment) noexcept;
   void* allocate_guarded(std::size_t bytes, std::size_t alignment) noexcept;
-  FreeFault deallocate_rare(void* block, std::size_t bytes) noexcept;
-  FreeFault deallocate_mapped(ThreadHeap& heap, void* block, std::size_t bytes) noexcept;
+  FreeFault deallocate_rare(void* block, std::size_t bytes, Door door) noexcept;
+  FreeFault deallocate_mapped(ThreadHeap& heap, void* block, std::size_t bytes, Door door) noexcept;
   void* refill(ThreadHeap& heap, std::uint32_t size_class) noexcept;
   void make_room(ThreadHeap& heap, std::uint32_t size_class) noexcept;
   bool flush_big(ThreadHeap& heap) noexcept;
   bool give_large(ThreadHeap& heap, std::uint32_t keep) noexcept;
   void flush_heap(ThreadHeap& heap, std::uint32_t first_class) noexcept;
-  void* watch_allocation(ThreadHeap& heap, void* block, std::size_t bytes,
-                         std::size_t alignment) noexcept;
-  FreeFault watch_free(ThreadHeap& heap, void* block, std::size_t bytes,
-                       std::uint32_t size_class) noexcept;
-  void count_allocation(ThreadHeap& heap, const void* block, std::size_t bytes,
-                        std::uint32_t size_class) noexcept;
-  void count_free(ThreadHeap& heap, const void* block, std::size_t bytes) noexcept;
-  void settle(ThreadHeap& heap) noexcept;
-  void ring_for(ThreadHeap& heap) noexcept;
+  void* allocate_slow(ThreadHeap& heap, std::size_t bytes, std::size_t alignment,
+                      std::uint32_t size_class, Door door) noexcept;
+  FreeFault deallocate_slow(ThreadHeap& heap, void* block, std::size_t bytes,
+                            std::uint32_t size_class, Door door) noexcept;
+  void* allocate_hardened(ThreadHeap& heap, void* block, std::size_t bytes, std::size_t alignment,
+                          std::uint32_t size_class) noexcept;
+  std::uint8_t& live_mark(const void* block) const noexcept {
+    return live_[static_cast<std::size_t>(static_cast<const std::byte*>(block) - base_) / kGranule];
+  }
+  FreeFault check_free(void* block, std::size_t bytes, std::uint32_t size_class) noexcept;
+  void count_allocation(ThreadHeap& heap, void* block, std::size_t bytes, std::uint32_t size_class,
+                        Door door) noexcept;
+  void count_free(ThreadHeap& heap, void* block, std::size_t bytes, Door door) noexcept;
+  /// Returns `block`.
+  void* settle(ThreadHeap& heap, void* block) noexcept;
+  FreeFault settle_free(ThreadHeap& heap) noexcept;
+  EventRing* ring_for(ThreadHeap& heap) noexcept;
 
   std::size_t index_ = 0;
   std::byte* base_ = nullptr;
@@ -193,9 +232,13 @@ class HostPool {
   Footprint footprint_;
   std::unique_ptr<SmallBlockPool> small_;
   std::unique_ptr<LargeBlockPool> large_;
+  // Hardened mode: for every 16 bytes of small blocks, whether a live block begins there. A byte,
+  // not a bit: threads mark blocks side by side.
+  static constexpr std::size_t kGranule = 16;
+  std::uint8_t* live_ = nullptr;
   std::uint32_t small_units_ = 0;
   std::atomic<std::uint32_t> watch_{0};
-  std::atomic<HostPoolObserver*> observer_{nullptr};
+  std::atomic<Tracker*> tracker_{nullptr};
   std::function<void(ThreadHeap&)> retire_;
   mutable std::mutex heaps_mutex_;
   ThreadHeap* heaps_ = nullptr;
@@ -207,8 +250,8 @@ class HostPool {
   };
   mutable std::mutex guarded_mutex_;
   std::vector<std::pair<const void*, Guarded>> guarded_;
-  alignas(64) std::atomic<std::int64_t> live_{0};
-  std::atomic<std::int64_t> peak_{0};
+  alignas(64) std::atomic<std::int64_t> handle_live_{0};
+  std::atomic<std::int64_t> raw_live_{0}, peak_{0};
 };
 
 }  // namespace bitnet::memory

@@ -5,131 +5,169 @@
 
 #include "bitnet/base/os/memory.h"
 #include "bitnet/memory/host_pool.h"
+#include "bitnet/memory/tracking/tracker.h"
 
 namespace bitnet::memory {
 namespace {
 
-// A thread adds its live bytes to the pool's sum when they changed by so much.
-constexpr std::int64_t kLeaseBytes = 256 * 1024;
-
 // Behind a block's end as asked for, where its class leaves room.
 constexpr std::size_t kCanaryBytes = 16;
-constexpr unsigned char kCanary = 0xC5;
+constexpr unsigned char kCanary[kCanaryBytes] = {0xC5, 0x3A, 0x91, 0x6E, 0xD7, 0x28, 0x8B, 0x74,
+                                                 0xE9, 0x16, 0xB3, 0x4C, 0xFD, 0x02, 0xA7, 0x58};
 
 std::size_t canary_bytes(std::size_t bytes, std::uint32_t size_class) noexcept {
   return std::min(kCanaryBytes, kSizeClasses[size_class].block_bytes - bytes);
 }
 
-bool canary_intact(const void* block, std::size_t bytes, std::uint32_t size_class) noexcept {
-  const std::size_t count = canary_bytes(bytes, size_class);
-  const auto* canary = static_cast<const unsigned char*>(block) + bytes;
-  return std::all_of(canary, canary + count, [](unsigned char c) { return c == kCanary; });
-}
-
 }  // namespace
 
-void HostPool::set_watch(std::uint32_t bits, HostPoolObserver* observer) noexcept {
+void HostPool::set_watch(std::uint32_t bits, Tracker* tracker) noexcept {
   if (config_.hardened) bits |= kWatchHardened;
   const std::lock_guard lock(heaps_mutex_);
-  if (observer) observer_.store(observer);
+  if (tracker) tracker_.store(tracker);
   watch_.store(bits, std::memory_order_relaxed);
   for (ThreadHeap* heap = heaps_; heap; heap = heap->next)
     heap->watch.store(bits, std::memory_order_relaxed);
 }
 
-void HostPool::settle(ThreadHeap& heap) noexcept {
-  const std::int64_t live =
-      live_.fetch_add(heap.leased_bytes, std::memory_order_relaxed) + heap.leased_bytes;
-  heap.leased_bytes = 0;
-  std::int64_t peak = peak_.load(std::memory_order_relaxed);
-  while (live > peak && !peak_.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
-  }
-}
-
-std::int64_t HostPool::live_bytes() const noexcept { return live_.load(std::memory_order_relaxed); }
-
-void HostPool::ring_for(ThreadHeap& heap) noexcept {
-  if (HostPoolObserver* observer = observer_.load())
-    heap.ring.store(observer->open_ring(), std::memory_order_relaxed);
-}
-
-void HostPool::count_allocation(ThreadHeap& heap, const void* block, std::size_t bytes,
-                                std::uint32_t size_class) noexcept {
-  const std::uint32_t watch = heap.watch.load(std::memory_order_relaxed);
-  heap.counters.allocations.add(1);
-  heap.counters.bytes.add(bytes);
-  if (!(watch & kWatchClasses)) return;
-  if (size_class < kNumClasses) heap.counters.class_allocations[size_class].add(1);
-  heap.leased_bytes += static_cast<std::int64_t>(bytes);
-  if (heap.leased_bytes > kLeaseBytes) settle(heap);
-  if (!(watch & kWatchEvents)) return;
-  if (!heap.ring.load(std::memory_order_relaxed)) ring_for(heap);
-  if (heap.ring.load(std::memory_order_relaxed))
-    observer_.load(std::memory_order_relaxed)->on_block(heap, EventKind::allocate, block, bytes);
-}
-
-void HostPool::count_free(ThreadHeap& heap, const void* block, std::size_t bytes) noexcept {
-  const std::uint32_t watch = heap.watch.load(std::memory_order_relaxed);
-  heap.counters.frees.add(1);
-  heap.counters.freed_bytes.add(bytes);
-  if (!(watch & kWatchClasses)) return;
-  heap.leased_bytes -= static_cast<std::int64_t>(bytes);
-  if (heap.leased_bytes < -kLeaseBytes) settle(heap);
-  if (!(watch & kWatchEvents)) return;
-  if (!heap.ring.load(std::memory_order_relaxed)) ring_for(heap);
-  if (heap.ring.load(std::memory_order_relaxed))
-    observer_.load(std::memory_order_relaxed)->on_block(heap, EventKind::free, block, bytes);
-}
-
-void* HostPool::watch_allocation(ThreadHeap& heap, void* block, std::size_t bytes,
-                                 std::size_t alignment) noexcept {
-  const std::uint32_t watch = heap.watch.load(std::memory_order_relaxed);
-  const auto offset = static_cast<std::size_t>(static_cast<std::byte*>(block) - base_);
-  const std::uint32_t size_class =
-      kinds_[offset / kUnitBytes].load(std::memory_order_relaxed) - std::uint32_t{kFirstClass};
-  if (watch & kWatchHardened) {
-    if (heap.until_guard > 0 && --heap.until_guard == 0) {
-      heap.until_guard = config_.guard_interval;
-      if (void* guarded = allocate_guarded(bytes, alignment)) {
-        *heap.magazines[size_class].top++ = block;  // it came from there
-        if constexpr (kPoisoning) poison(block, bytes);
-        if (watch & kWatchCounts) count_allocation(heap, guarded, bytes, size_class);
-        return guarded;
-      }
-    }
-    Span& span = small_->span_of(block);
-    span.states[small_->index_of(span, block)] = BlockState::live;
-    const std::size_t canary = canary_bytes(bytes, size_class);
-    if (canary > 0) {
-      if constexpr (kPoisoning) unpoison(block, bytes + canary);
-      std::memset(static_cast<std::byte*>(block) + bytes, kCanary, canary);
-      if constexpr (kPoisoning) poison(static_cast<std::byte*>(block) + bytes, canary);
-    }
-  }
-  if (watch & kWatchCounts) count_allocation(heap, block, bytes, size_class);
+void* HostPool::settle(ThreadHeap& heap, void* block) noexcept {
+  const std::int64_t more = heap.counters.unsettled();
+  const std::int64_t raw = raw_live_.fetch_add(more, std::memory_order_relaxed) + more;
+  heap.counters.settled_bytes += more;
+  note_peak(raw + handle_live_bytes());
   return block;
 }
 
-FreeFault HostPool::watch_free(ThreadHeap& heap, void* block, std::size_t bytes,
-                               std::uint32_t size_class) noexcept {
-  const std::uint32_t watch = heap.watch.load(std::memory_order_relaxed);
-  if (watch & kWatchHardened) {
-    Span& span = small_->span_of(block);
-    const std::uint32_t index = small_->index_of(span, block);
-    if (small_->start_of(span) + std::size_t{index} * kSizeClasses[size_class].block_bytes !=
-        static_cast<std::byte*>(block))
-      return FreeFault::foreign;
-    if (span.states[index] != BlockState::live) return FreeFault::not_live;
-    if (bytes > kSizeClasses[size_class].block_bytes) return FreeFault::overrun;
-    if constexpr (kPoisoning) unpoison(block, kSizeClasses[size_class].block_bytes);
-    if (!canary_intact(block, bytes, size_class)) return FreeFault::overrun;
-    span.states[index] = BlockState::free;
-  }
-  if (watch & kWatchCounts) count_free(heap, block, bytes);
+FreeFault HostPool::settle_free(ThreadHeap& heap) noexcept {
+  settle(heap, nullptr);
   return FreeFault::none;
 }
 
+EventRing* HostPool::ring_for(ThreadHeap& heap) noexcept {
+  if (!heap.ring) [[unlikely]]
+    if (Tracker* tracker = tracker_.load()) heap.ring = tracker->open_ring();
+  return heap.ring;
+}
+
+void HostPool::count_allocation(ThreadHeap& heap, void* block, std::size_t bytes,
+                                std::uint32_t size_class, Door door) noexcept {
+  const std::uint32_t watch = heap.watch.load(std::memory_order_relaxed);
+  if (!(watch & kWatchCounts)) return;
+  if (door == Door::raw) heap.counters.allocated(bytes);
+  if (!(watch & kWatchClasses)) return;
+  if (size_class < kNumClasses) heap.counters.class_allocations[size_class].add(1);
+  if (heap.counters.unsettled() > HeapCounters::kLeaseBytes) settle(heap, block);
+  if (!(watch & kWatchEvents)) return;
+  if (EventRing* ring = ring_for(heap))
+    tracker_.load(std::memory_order_relaxed)
+        ->record_allocation(*ring, reinterpret_cast<std::uint64_t>(block), bytes);
+}
+
+void HostPool::count_free(ThreadHeap& heap, void* block, std::size_t bytes, Door door) noexcept {
+  const std::uint32_t watch = heap.watch.load(std::memory_order_relaxed);
+  if (!(watch & kWatchCounts)) return;
+  if (door == Door::raw) heap.counters.freed(bytes);
+  if (!(watch & kWatchClasses)) return;
+  if (heap.counters.unsettled() < -HeapCounters::kLeaseBytes) settle(heap, block);
+  if (!(watch & kWatchEvents)) return;
+  if (EventRing* ring = ring_for(heap))
+    tracker_.load(std::memory_order_relaxed)
+        ->record_free(*ring, reinterpret_cast<std::uint64_t>(block), bytes);
+}
+
+void* HostPool::allocate_slow(ThreadHeap& heap, std::size_t bytes, std::size_t alignment,
+                              std::uint32_t size_class, Door door) noexcept {
+  Magazine& magazine = heap.magazines[size_class];
+  void* block = magazine.top != magazine.base ? *--magazine.top : refill(heap, size_class);
+  if (!block) return nullptr;
+  if constexpr (kPoisoning) unpoison(block, bytes);
+  const std::uint32_t watch = heap.watch.load(std::memory_order_relaxed);
+  if (watch == kWatchHardened) return allocate_hardened(heap, block, bytes, alignment, size_class);
+  if (watch & kWatchHardened) block = allocate_hardened(heap, block, bytes, alignment, size_class);
+  if (watch & kWatchCounts) count_allocation(heap, block, bytes, size_class, door);
+  return block;
+}
+
+FreeFault HostPool::deallocate_slow(ThreadHeap& heap, void* block, std::size_t bytes,
+                                    std::uint32_t size_class, Door door) noexcept {
+  const std::uint32_t watch = heap.watch.load(std::memory_order_relaxed);
+  if (watch & kWatchHardened)
+    if (const FreeFault fault = check_free(block, bytes, size_class); fault != FreeFault::none)
+      return fault;
+  if (watch & kWatchCounts) count_free(heap, block, bytes, door);
+  if constexpr (kPoisoning) poison(block, kSizeClasses[size_class].block_bytes);
+  Magazine& magazine = heap.magazines[size_class];
+  if (magazine.top == magazine.limit) make_room(heap, size_class);
+  *magazine.top++ = block;
+  return FreeFault::none;
+}
+
+void* HostPool::allocate_hardened(ThreadHeap& heap, void* block, std::size_t bytes,
+                                  std::size_t alignment, std::uint32_t size_class) noexcept {
+  if (heap.until_guard > 0 && --heap.until_guard == 0) [[unlikely]] {
+    heap.until_guard = config_.guard_interval;
+    if (void* guarded = allocate_guarded(bytes, alignment)) {
+      if constexpr (kPoisoning) poison(block, bytes);
+      *heap.magazines[size_class].top++ = block;  // it came from there
+      return guarded;
+    }
+  }
+  live_mark(block) = 1;
+  if (const std::size_t canary = canary_bytes(bytes, size_class); canary > 0) {
+    std::byte* end = static_cast<std::byte*>(block) + bytes;
+    if constexpr (kPoisoning) unpoison(block, bytes + canary);
+    std::memcpy(end, kCanary, canary);
+    if constexpr (kPoisoning) poison(end, canary);
+  }
+  return block;
+}
+
+FreeFault HostPool::check_free(void* block, std::size_t bytes, std::uint32_t size_class) noexcept {
+  std::uint8_t& live = live_mark(block);
+  if (live == 0 || reinterpret_cast<std::uintptr_t>(block) % kGranule != 0) {
+    // Inside a block no other can begin: what is not a block's begin was never handed out.
+    const Span& span = small_->span_of(block);
+    const std::uint32_t index = small_->index_of(span, block);
+    return small_->start_of(span) + std::size_t{index} * kSizeClasses[size_class].block_bytes ==
+                   block
+               ? FreeFault::not_live
+               : FreeFault::foreign;
+  }
+  if (bytes > kSizeClasses[size_class].block_bytes) return FreeFault::overrun;
+  if (const std::size_t canary = canary_bytes(bytes, size_class); canary > 0) {
+    std::byte* end = static_cast<std::byte*>(block) + bytes;
+    if constexpr (kPoisoning) unpoison(end, canary);
+    if (std::memcmp(end, kCanary, canary) != 0) return FreeFault::overrun;
+  }
+  live = 0;
+  return FreeFault::none;
+}
+
+void HostPool::deallocate_to_span(void* block, std::size_t bytes) noexcept {
+  ThreadHeap* mine = heap();
+  const std::uint32_t size_class = small_->span_of(block).size_class;
+  if (watch() & kWatchHardened) check_free(block, bytes, size_class);
+  if (mine) count_free(*mine, block, bytes, Door::handle);
+  if constexpr (kPoisoning) poison(block, kSizeClasses[size_class].block_bytes);
+  small_->give_to_span(size_class, block);
+}
+
+bool HostPool::intact(const void* block, std::size_t bytes) const noexcept {
+  if (!contains(block)) return true;
+  const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(block) - base_);
+  const std::uint32_t size_class =
+      kinds_[offset / kUnitBytes].load(std::memory_order_relaxed) - std::uint32_t{kFirstClass};
+  if (size_class >= kNumClasses) return true;
+  const std::size_t canary = canary_bytes(bytes, size_class);
+  const std::byte* end = static_cast<const std::byte*>(block) + bytes;
+  if constexpr (kPoisoning) unpoison(end, canary);
+  const bool same = std::memcmp(end, kCanary, canary) == 0;
+  if constexpr (kPoisoning) poison(end, canary);
+  return same;
+}
+
 void* HostPool::allocate_guarded(std::size_t bytes, std::size_t alignment) noexcept {
+  if (alignment > os::kPageBytes) return nullptr;
   const std::size_t page_bytes =
       ((std::max<std::size_t>(bytes, 1) + os::kPageBytes - 1) & ~(os::kPageBytes - 1)) +
       os::kPageBytes;

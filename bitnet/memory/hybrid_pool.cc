@@ -3,159 +3,308 @@
 
 #include <algorithm>
 #include <bit>
-#include <mutex>
 #include <string>
-#include <vector>
 
 #include "bitnet/base/error.h"
-#include "bitnet/memory/cpu_driver.h"
+#include "bitnet/memory/hybrid_pool_state.h"
 
 namespace bitnet {
 namespace {
 
-constexpr std::size_t kMaxAlignment = 2u << 20;
+using memory::FreeFault;
+using memory::HandleSlot;
+using Door = memory::HostPool::Door;
 
-// One live or free block. The generation rises at each free, so that an old handle no longer
-// matches.
-struct Slot {
-  void* memory = nullptr;
-  std::size_t bytes = 0;
-  std::size_t alignment = 0;
-  Driver* driver = nullptr;
-  std::uint32_t generation = 0;
-};
+constexpr int kMaxFailureCalls = 8;
 
-// Bytes really asked of a driver: a block of 0 bytes has an address of its own too.
-std::size_t storage_bytes(std::size_t bytes) noexcept { return bytes == 0 ? 1 : bytes; }
+void check_alignment(std::size_t alignment) {
+  if (!std::has_single_bit(alignment) || alignment > memory::kMaxAlignment)
+    fail(Errc::invalid_argument, "HybridMemoryPool: alignment " + std::to_string(alignment) +
+                                     " is not a power of two up to 2 MiB");
+}
 
 }  // namespace
 
-struct HybridMemoryPool::State {
-  PoolConfig config;
-  mutable std::mutex mutex;
-  std::vector<std::unique_ptr<Driver>> drivers;
-  std::vector<Slot> slots;
-  std::vector<std::uint32_t> free_slots;
-  MemoryMetrics metrics;
-
-  Driver* find(Device device) noexcept {
-    for (const auto& driver : drivers)
-      if (driver->device() == device) return driver.get();
-    return nullptr;
-  }
-
-  bool over_limit(std::size_t bytes) const noexcept {
-    return config.max_bytes != 0 &&
-           (bytes > config.max_bytes || metrics.live_bytes > config.max_bytes - bytes);
-  }
-
-  std::uint32_t take_slot() {
-    if (free_slots.empty()) {
-      free_slots.reserve(slots.size() + 1);  // so that giving a slot back never allocates
-      slots.emplace_back();
-      return static_cast<std::uint32_t>(slots.size() - 1);
-    }
-    const std::uint32_t id = free_slots.back();
-    free_slots.pop_back();
-    return id;
-  }
-};
-
 MemoryHandle::~MemoryHandle() {
-  if (pool_) pool_->release(*this);
+  if (pool_) pool_->state_->free_slot(id_, nullptr);
 }
 
-HybridMemoryPool::HybridMemoryPool(PoolConfig config) : state_(std::make_unique<State>()) {
-  state_->config = config;
-  add_driver(std::make_unique<CpuDriver>());
+MovableHandle::~MovableHandle() {
+  if (pool_) pool_->state_->free_slot(id_, nullptr);
 }
 
-HybridMemoryPool::~HybridMemoryPool() = default;
+Pin::~Pin() {
+  if (pool_) pool_->state_->unpin(id_);
+}
+
+Pin MovableHandle::pin() const {
+  require(pool_ != nullptr, "MovableHandle::pin: the handle is empty");
+  Pin pin;
+  pin.data_ = pool_->state_->pin(id_);
+  pin.pool_ = pool_;
+  pin.id_ = id_;
+  pin.bytes_ = bytes_;
+  return pin;
+}
+
+std::uint32_t MovableHandle::pin_count() const noexcept {
+  return pool_ ? pool_->state_->handles.find(id_.index)->pins.load() & HandleSlot::kPins : 0;
+}
+
+bool MovableHandle::is_compressed() const noexcept {
+  return pool_ && (pool_->state_->handles.find(id_.index)->pins.load() & HandleSlot::kParked) != 0;
+}
+
+HybridMemoryPool::HybridMemoryPool(const MemoryPoolConfig& config)
+    : state_((config.validate(), std::make_unique<State>(*this, config))) {
+  state_->begin(*this);
+}
+
+HybridMemoryPool::~HybridMemoryPool() { state_->end(); }
 
 void HybridMemoryPool::add_driver(std::unique_ptr<Driver> driver) {
-  const std::lock_guard lock(state_->mutex);
-  if (state_->find(driver->device()))
-    fail(Errc::invalid_argument,
-         "HybridMemoryPool: " + to_string(driver->device()) + " has a driver already");
-  state_->drivers.push_back(std::move(driver));
+  state_->devices.add(std::move(driver), state_->config.max_device_bytes);
 }
 
 std::optional<MemoryHandle> HybridMemoryPool::try_allocate(std::size_t bytes, std::size_t alignment,
-                                                           Device device) {
-  if (!std::has_single_bit(alignment) || alignment > kMaxAlignment)
-    fail(Errc::invalid_argument, "HybridMemoryPool: alignment " + std::to_string(alignment) +
-                                     " is not a power of two up to 2 MiB");
-  const std::lock_guard lock(state_->mutex);
-  State& s = *state_;
-  Driver* driver = s.find(device);
-  if (!driver) fail(Errc::invalid_argument, "HybridMemoryPool: no driver for " + to_string(device));
-  const bool fits = !s.over_limit(bytes);
-  const std::uint32_t id = s.take_slot();
-  void* memory = fits ? driver->allocate(storage_bytes(bytes), alignment) : nullptr;
-  if (!memory) {
-    s.free_slots.push_back(id);
-    ++s.metrics.failed_allocations;
-    return std::nullopt;
-  }
-  Slot& slot = s.slots[id];
-  slot = {memory, bytes, alignment, driver, slot.generation};
-  s.metrics.live_bytes += bytes;
-  s.metrics.peak_bytes = std::max(s.metrics.peak_bytes, s.metrics.live_bytes);
-  ++s.metrics.live_blocks;
-  ++s.metrics.total_allocations;
+                                                           Device device, Stream stream) {
+  check_alignment(alignment);
+  State::Wanted wanted{bytes, alignment, device, stream, false};
+  const std::optional<HandleId> id = state_->make_handle(wanted);
+  if (!id) return std::nullopt;
+  return state_->handle(*this, *id, device);
+}
 
-  MemoryHandle handle;
+MemoryHandle HybridMemoryPool::allocate(std::size_t bytes, std::size_t alignment, Device device,
+                                        Stream stream) {
+  if (auto handle = try_allocate(bytes, alignment, device, stream)) return std::move(*handle);
+  state_->fail_out_of_memory(bytes, device);
+}
+
+MovableHandle HybridMemoryPool::allocate_movable(std::size_t bytes, std::size_t alignment) {
+  check_alignment(alignment);
+  State::Wanted wanted{bytes, alignment, {}, {}, true};
+  const std::optional<HandleId> id = state_->make_handle(wanted);
+  if (!id) state_->fail_out_of_memory(bytes, {});
+  MovableHandle handle;
   handle.pool_ = this;
-  handle.data_ = static_cast<std::byte*>(memory);
   handle.bytes_ = bytes;
-  handle.device_ = device;
-  handle.id_ = id;
-  handle.generation_ = slot.generation;
+  handle.id_ = *id;
   return handle;
-}
-
-MemoryHandle HybridMemoryPool::allocate(std::size_t bytes, std::size_t alignment, Device device) {
-  if (auto handle = try_allocate(bytes, alignment, device)) return std::move(*handle);
-  std::string message =
-      "out of memory: " + std::to_string(bytes) + " bytes on " + to_string(device);
-  if (const std::lock_guard lock(state_->mutex); state_->over_limit(bytes))
-    message += "; the pool's limit is " + std::to_string(state_->config.max_bytes) +
-               ", in use are " + std::to_string(state_->metrics.live_bytes);
-  fail(Errc::out_of_memory, message);
-}
-
-bool HybridMemoryPool::release(MemoryHandle& handle) noexcept {
-  const std::lock_guard lock(state_->mutex);
-  State& s = *state_;
-  if (handle.id_ >= s.slots.size()) return false;
-  Slot& slot = s.slots[handle.id_];
-  if (!slot.memory || slot.generation != handle.generation_) return false;
-  slot.driver->deallocate(slot.memory, storage_bytes(slot.bytes), slot.alignment);
-  s.metrics.live_bytes -= slot.bytes;
-  --s.metrics.live_blocks;
-  slot.memory = nullptr;
-  ++slot.generation;
-  s.free_slots.push_back(handle.id_);
-  return true;
 }
 
 void HybridMemoryPool::deallocate(MemoryHandle&& handle) {
   require(static_cast<bool>(handle), "HybridMemoryPool::deallocate: the handle is empty");
   require(handle.pool_ == this, "HybridMemoryPool::deallocate: the handle is of another pool");
-  MemoryHandle mine = std::move(handle);
-  const bool released = release(mine);
-  mine.pool_ = nullptr;
-  require(released, "HybridMemoryPool::deallocate: the handle is stale");
+  free_id(handle.release());
 }
 
-MemoryMetrics HybridMemoryPool::metrics() const {
-  const std::lock_guard lock(state_->mutex);
-  return state_->metrics;
+void HybridMemoryPool::deallocate(MemoryHandle&& handle, Stream stream) {
+  require(static_cast<bool>(handle), "HybridMemoryPool::deallocate: the handle is empty");
+  require(handle.pool_ == this, "HybridMemoryPool::deallocate: the handle is of another pool");
+  require(state_->free_slot(handle.release(), &stream),
+          "HybridMemoryPool::deallocate: the handle is stale");
 }
+
+void HybridMemoryPool::deallocate(MovableHandle&& handle) {
+  require(static_cast<bool>(handle), "HybridMemoryPool::deallocate: the handle is empty");
+  require(handle.pool_ == this, "HybridMemoryPool::deallocate: the handle is of another pool");
+  require(handle.pin_count() == 0, "HybridMemoryPool::deallocate: the block is pinned");
+  handle.pool_ = nullptr;
+  free_id(handle.id_);
+}
+
+void HybridMemoryPool::use_on(const MemoryHandle& handle, Stream stream) {
+  require(handle.pool_ == this, "HybridMemoryPool::use_on: the handle is empty or of another pool");
+  if (handle.device() == Device{}) return;
+  state_->devices.at(state_->devices.number(handle.device())).use_on(handle.data(), stream);
+}
+
+MemoryHandle HybridMemoryPool::adopt(HandleId id) {
+  const HandleSlot* slot = state_->handles.find(id.index);
+  require(slot && id.generation % 2 == 1 && slot->generation.load() == id.generation,
+          "HybridMemoryPool::adopt: the handle is stale or of another pool");
+  require(!slot->movable, "HybridMemoryPool::adopt: the block is movable");
+  return state_->handle(*this, id, state_->devices.device(slot->device));
+}
+
+void HybridMemoryPool::free_id(HandleId id) {
+  require(state_->free_slot(id, nullptr),
+          "HybridMemoryPool: the handle is stale, of another pool "
+          "or was freed before");
+}
+
+void* HybridMemoryPool::try_allocate_raw(std::size_t bytes, std::size_t alignment) noexcept {
+  void* block = state_->host.allocate(bytes, alignment);
+  return block ? block : state_->allocate_after_steps(bytes, alignment, Door::raw);
+}
+
+void* HybridMemoryPool::allocate_raw(std::size_t bytes, std::size_t alignment) {
+  if (void* block = try_allocate_raw(bytes, alignment)) return block;
+  check_alignment(alignment);
+  state_->fail_out_of_memory(bytes, {});
+}
+
+void HybridMemoryPool::deallocate_raw(void* block, std::size_t bytes) {
+  if (!block) return;
+  switch (state_->host.deallocate(block, bytes)) {
+    case FreeFault::none:
+      return;
+    case FreeFault::foreign:
+      fail(Errc::invalid_argument,
+           "HybridMemoryPool::deallocate_raw: no block of this pool begins "
+           "at the address");
+    case FreeFault::not_live:
+      fail(Errc::invalid_argument, "HybridMemoryPool::deallocate_raw: the block is free already");
+    case FreeFault::overrun:
+      fail(Errc::internal, "HybridMemoryPool::deallocate_raw: bytes behind the end of a block of " +
+                               std::to_string(bytes) +
+                               " bytes were written, or that is not its "
+                               "size");
+  }
+}
+
+std::pmr::memory_resource* HybridMemoryPool::resource() noexcept { return &state_->resource; }
+
+bool HybridMemoryPool::owns(const void* block) const noexcept {
+  return state_->host.block_bytes(block) > 0 || state_->devices.owns(block);
+}
+
+void HybridMemoryPool::set_failure_callback(std::function<bool(std::size_t)> callback) {
+  const std::lock_guard lock(state_->failure_mutex);
+  state_->failure_callback =
+      callback ? std::make_shared<std::function<bool(std::size_t)>>(std::move(callback)) : nullptr;
+}
+
+const MemoryPoolConfig& HybridMemoryPool::config() const noexcept { return state_->config; }
 
 HybridMemoryPool& default_pool() {
-  static auto* pool = new HybridMemoryPool;  // never destroyed: tensors may outlive main()
+  static auto* pool = new HybridMemoryPool(MemoryPoolConfig::machine());
   return *pool;
+}
+
+// ---- State ----
+
+std::optional<HandleId> HybridMemoryPool::State::make_handle(const Wanted& wanted) {
+  const bool on_host = wanted.device == Device{};
+  const std::uint16_t number = devices.number(wanted.device);
+  if (!on_host && number == 0)
+    fail(Errc::invalid_argument, "HybridMemoryPool: no driver for " + to_string(wanted.device));
+  memory::ThreadHeap* heap = host.heap();
+  const auto bytes = static_cast<std::int64_t>(wanted.bytes);
+  if (!heap || wanted.bytes > kMostBytes || !reserve_bytes(wanted.bytes)) return failed(number);
+  const std::optional<std::uint32_t> index = handles.take(*heap);
+  void* block = nullptr;
+  try {
+    if (index && on_host) {
+      block = host.allocate<Door::handle>(wanted.bytes, wanted.alignment);
+      if (!block) block = allocate_after_steps(wanted.bytes, wanted.alignment, Door::handle);
+    } else if (index) {
+      block = devices.at(number).allocate(wanted.bytes, wanted.alignment, wanted.stream);
+    }
+  } catch (...) {
+    handles.give(*heap, *index);
+    host.add_handle_bytes(-bytes);
+    failed(number);
+    throw;
+  }
+  if (!block) {
+    if (index) handles.give(*heap, *index);
+    host.add_handle_bytes(-bytes);
+    return failed(number);
+  }
+  HandleSlot& slot = *handles.find(*index);
+  slot.data = static_cast<std::byte*>(block);
+  slot.bytes = wanted.bytes;
+  slot.stream = wanted.stream;
+  slot.device = number;
+  slot.log2_alignment = static_cast<std::uint8_t>(std::countr_zero(wanted.alignment));
+  slot.movable = wanted.movable;
+  if (wanted.movable) {
+    slot.pins.store(0, std::memory_order_relaxed);
+    slot.last_pin_ms.store(static_cast<std::uint32_t>(os::coarse_milliseconds()),
+                           std::memory_order_relaxed);
+  }
+  const std::uint32_t generation = slot.generation.load(std::memory_order_relaxed) + 1;
+  slot.generation.store(generation, std::memory_order_release);
+  heap->counters.handles.add(1);
+  heap->counters.handle_bytes.add(wanted.bytes);
+  if (!on_host) device_counts[number].add(bytes);
+  return HandleId{*index, generation};
+}
+
+bool HybridMemoryPool::State::reserve_bytes(std::size_t bytes) noexcept {
+  const auto more = static_cast<std::int64_t>(bytes);
+  if (config.max_bytes == 0) {
+    host.add_handle_bytes(more);
+    return true;
+  }
+  const auto limit = static_cast<std::int64_t>(std::min(config.max_bytes, kMostBytes));
+  if (host.add_handle_bytes_below(more, limit)) return true;
+  // The callback may free handles; nothing else can make room under this limit.
+  for (int i = 0; i < kMaxFailureCalls && call_failure_callback(bytes); ++i)
+    if (host.add_handle_bytes_below(more, limit)) return true;
+  return false;
+}
+
+std::nullopt_t HybridMemoryPool::State::failed(std::uint16_t device) noexcept {
+  failures.fetch_add(1, std::memory_order_relaxed);
+  device_counts[device].failed.fetch_add(1, std::memory_order_relaxed);
+  return std::nullopt;
+}
+
+void HybridMemoryPool::State::fail_out_of_memory(std::size_t bytes, Device device) const {
+  std::string message =
+      "out of memory: " + std::to_string(bytes) + " bytes on " + to_string(device);
+  const auto live = static_cast<std::uint64_t>(host.handle_live_bytes());
+  if (config.max_bytes != 0 && (bytes > config.max_bytes || live > config.max_bytes - bytes))
+    message += "; the pool's limit is " + std::to_string(config.max_bytes) + ", in use are " +
+               std::to_string(live);
+  else if (device == Device{})
+    message += "; the pool holds " +
+               std::to_string(host.small().arenas().taken_units() * memory::kUnitBytes) + " of " +
+               std::to_string(config.max_small_bytes) + " bytes of small blocks and " +
+               std::to_string(host.large().arenas().taken_units() * memory::kUnitBytes +
+                              host.large().mapped_bytes()) +
+               " of " + std::to_string(config.max_large_bytes) + " of large ones";
+  fail(Errc::out_of_memory, message);
+}
+
+bool HybridMemoryPool::State::free_slot(HandleId id, const Stream* stream) noexcept {
+  HandleSlot* slot = handles.find(id.index);
+  std::uint32_t generation = id.generation;
+  // The one exchange that succeeds frees the block; whoever comes second has a stale handle.
+  if (!slot || generation % 2 == 0 ||
+      !slot->generation.compare_exchange_strong(generation, generation + 1))
+    return false;
+  memory::ThreadHeap* heap = host.heap();
+  const auto bytes = static_cast<std::int64_t>(slot->bytes);
+  if (slot->movable) release_movable(*slot);
+  if (slot->device != 0) {
+    device_counts[slot->device].add(-bytes);
+    devices.at(slot->device).free(slot->data, stream ? *stream : slot->stream);
+  } else if (slot->data) {
+    host.deallocate<Door::handle>(slot->data, slot->bytes);
+  }
+  slot->data = nullptr;
+  host.add_handle_bytes(-bytes);
+  if (heap) {
+    heap->counters.freed_handles.add(1);
+    handles.give(*heap, id.index);
+  }
+  return true;
+}
+
+MemoryHandle HybridMemoryPool::State::handle(HybridMemoryPool& pool, HandleId id,
+                                             Device device) noexcept {
+  const HandleSlot& slot = *handles.find(id.index);
+  MemoryHandle made;
+  made.pool_ = &pool;
+  made.data_ = slot.data;
+  made.bytes_ = slot.bytes;
+  made.device_ = device;
+  made.id_ = id;
+  return made;
 }
 
 }  // namespace bitnet

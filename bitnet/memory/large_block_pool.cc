@@ -109,18 +109,11 @@ std::size_t LargeBlockPool::mapped_size(const void* block) const noexcept {
 
 std::uint32_t LargeBlockPool::move_down(std::uint32_t unit) noexcept {
   const std::uint32_t units = units_[unit];
-  std::uint32_t to = arenas_.take(units, 1, Buddy::From::dirty);
-  if (to != kNoUnit && to > unit) {
+  const std::uint32_t to = arenas_.take(units, 1, Buddy::From::lowest);
+  if (to == kNoUnit) return kNoUnit;
+  if (to > unit) {
     arenas_.give(to, units);
-    to = kNoUnit;
-  }
-  if (to == kNoUnit) {
-    to = arenas_.take(units, 1, Buddy::From::any);
-    if (to == kNoUnit) return kNoUnit;
-    if (to > unit) {
-      arenas_.give(to, units, false);
-      return kNoUnit;
-    }
+    return kNoUnit;
   }
   const std::size_t bytes = std::size_t{units} * kUnitBytes;
   std::byte* source = arenas_.address(unit);

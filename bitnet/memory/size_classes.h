@@ -17,13 +17,18 @@ inline constexpr int kNumClasses = 112;
 /// Blocks of this size and more are large.
 inline constexpr std::size_t kLargeBytes = 1u << 20;
 
-/// The class of the smallest blocks of at least `bytes` < kLargeBytes + 1.
-constexpr std::uint32_t class_of(std::size_t bytes) noexcept {
-  if (bytes <= 128) return bytes == 0 ? 0 : static_cast<std::uint32_t>((bytes - 1) >> 4);
+/// The class of the smallest blocks of at least `bytes`, 1 to kLargeBytes.
+constexpr std::uint32_t class_of_some(std::size_t bytes) noexcept {
+  if (bytes <= 128) return static_cast<std::uint32_t>((bytes - 1) >> 4);
   const std::size_t last = bytes - 1;
   const int doubling = 63 - std::countl_zero(std::uint64_t{last});  // >= 7
   const auto step = static_cast<std::uint32_t>(last >> (doubling - 3)) & 7;
   return 8 + (static_cast<std::uint32_t>(doubling - 7) << 3) + step;
+}
+
+/// As class_of_some(), also of 0.
+constexpr std::uint32_t class_of(std::size_t bytes) noexcept {
+  return class_of_some(bytes + (bytes == 0));
 }
 
 constexpr std::uint32_t class_bytes(std::uint32_t size_class) noexcept {

@@ -11,13 +11,10 @@
 
 namespace bitnet::memory {
 
-SmallBlockPool::SmallBlockPool(const Config& config, Metadata& metadata, Footprint& footprint,
-                               UnitKinds kinds)
-    : hardened_(config.hardened),
-      metadata_(metadata),
-      kinds_(kinds),
-      arenas_(config.arenas, metadata, footprint) {
-  const std::size_t units = config.arenas.units;
+SmallBlockPool::SmallBlockPool(const Arenas::Config& config, Metadata& metadata,
+                               Footprint& footprint, UnitKinds kinds)
+    : metadata_(metadata), kinds_(kinds), arenas_(config, metadata, footprint) {
+  const std::size_t units = config.units;
   auto* spans = metadata.take_words(units * sizeof(Span) / 8);
   auto* heads = metadata.take_words(units / 2);
   auto* transfers = metadata.take_words(std::size_t{kNumClasses} * kMaxTransfer);
@@ -100,9 +97,7 @@ bool SmallBlockPool::grow(std::uint32_t size_class, Buddy::From from) noexcept {
   const std::uint32_t unit = arenas_.take(size.span_units, 1, from);
   if (unit == kNoUnit) return false;
   std::uint64_t* bits = metadata_.take_words(words(size_class));
-  std::uint64_t* states = hardened_ ? metadata_.take_words(state_words(size_class)) : nullptr;
-  if (!bits || (hardened_ && !states)) {
-    metadata_.give_words(bits, words(size_class));
+  if (!bits) {
     arenas_.give(unit, size.span_units, false);
     return false;
   }
@@ -111,7 +106,6 @@ bool SmallBlockPool::grow(std::uint32_t size_class, Buddy::From from) noexcept {
     bits[size.span_blocks / 64] = (std::uint64_t{1} << (size.span_blocks % 64)) - 1;
   Span& span = *new (&spans_[unit]) Span;
   span.free_bits = bits;
-  span.states = reinterpret_cast<BlockState*>(states);
   span.unit = unit;
   span.size_class = size_class;
   span.free_blocks = size.span_blocks;
@@ -134,9 +128,7 @@ void SmallBlockPool::release(std::uint32_t unit) noexcept {
   if (span.purged_pages > 0)
     purged_bytes_.fetch_sub(span.purged_pages * os::kPageBytes, std::memory_order_relaxed);
   metadata_.give_words(span.free_bits, words(span.size_class));
-  metadata_.give_words(reinterpret_cast<std::uint64_t*>(span.states), state_words(span.size_class));
   span.free_bits = nullptr;
-  span.states = nullptr;
   for (std::uint32_t i = 0; i < size.span_units; ++i)
     kinds_[unit + i].store(kNoBlock, std::memory_order_relaxed);
   arenas_.give(unit, size.span_units);
@@ -190,6 +182,16 @@ void SmallBlockPool::give(std::uint32_t size_class, void* const* blocks,
     }
   }
   for (std::uint32_t i = 0; i < num_empty; ++i) release(empty[i]);
+}
+
+void SmallBlockPool::give_to_span(std::uint32_t size_class, void* block) noexcept {
+  Class& c = classes_[size_class];
+  std::uint32_t empty;
+  {
+    const std::lock_guard lock(c.mutex);
+    empty = put(c, block, static_cast<std::uint32_t>(os::coarse_milliseconds()));
+  }
+  if (empty != kNoUnit) release(empty);
 }
 
 bool SmallBlockPool::flush(std::uint32_t first_class) noexcept {

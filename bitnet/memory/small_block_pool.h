@@ -14,13 +14,9 @@
 
 namespace bitnet::memory {
 
-/// Which blocks of a span are handed out, for the hardened mode: one byte for each.
-enum class BlockState : std::uint8_t { free, live };
-
-/// A run of units that holds blocks of one class. 64 bytes.
+/// A run of units that holds blocks of one class.
 struct Span {
   std::uint64_t* free_bits = nullptr;  // one for each block: it is here, not with a thread
-  BlockState* states = nullptr;        // hardened mode
   std::uint32_t unit = 0;
   std::uint32_t size_class = 0;
   std::uint32_t free_blocks = 0;
@@ -42,18 +38,18 @@ using UnitKinds = std::atomic<std::uint8_t>*;
 /// Thread-safe.
 class SmallBlockPool {
  public:
-  struct Config {
-    Arenas::Config arenas;
-    bool hardened = false;
-  };
   /// `kinds[u]` describes unit u of the arenas. Throws Error{out_of_memory}.
-  SmallBlockPool(const Config& config, Metadata& metadata, Footprint& footprint, UnitKinds kinds);
+  SmallBlockPool(const Arenas::Config& config, Metadata& metadata, Footprint& footprint,
+                 UnitKinds kinds);
 
   /// Up to `count` blocks, fewer where fewer are at hand; 0: grow() first.
   std::uint32_t take(std::uint32_t size_class, void** blocks, std::uint32_t count) noexcept;
   /// Adds a span. False at the limit, out of memory, or where no dirty memory is left.
   bool grow(std::uint32_t size_class, Buddy::From from) noexcept;
   void give(std::uint32_t size_class, void* const* blocks, std::uint32_t count) noexcept;
+
+  /// As give(), but straight to the block's span: compaction must not get it back.
+  void give_to_span(std::uint32_t size_class, void* block) noexcept;
 
   /// Empties what is kept for the next taker, of classes from `first_class` on: blocks go to their
   /// spans, empty spans to the arenas. Whether there was any.
@@ -122,11 +118,6 @@ class SmallBlockPool {
   static std::size_t words(std::uint32_t size_class) noexcept {
     return (kSizeClasses[size_class].span_blocks + 63) / 64;
   }
-  static std::size_t state_words(std::uint32_t size_class) noexcept {
-    return (kSizeClasses[size_class].span_blocks + 7) / 8;
-  }
-
-  const bool hardened_;
   Metadata& metadata_;
   UnitKinds kinds_;
   Arenas arenas_;

@@ -36,16 +36,33 @@ struct Magazine {
 };
 
 /// What is done besides handing out blocks; 0 on the fast path.
-enum Watch : std::uint32_t {
-  kWatchCounts = 1,   // TrackingLevel::basic
-  kWatchClasses = 2,  // standard
-  kWatchEvents = 4,   // detailed
+enum Watch : std::uint32_t {  // a level sets its bit and those below
+  kWatchCounts = 1,           // TrackingLevel::basic
+  kWatchClasses = 2,          // standard
+  kWatchEvents = 4,           // detailed
   kWatchHardened = 8,
 };
 
 struct HeapCounters {
-  OwnCounter allocations, frees, bytes, freed_bytes;
+  // A thread adds its live bytes to the pool's sum when they changed by so much.
+  static constexpr std::int64_t kLeaseBytes = 256 * 1024;
+
+  OwnCounter allocations, frees, bytes, freed_bytes;  // of the raw front door, while watched
+  OwnCounter handles, freed_handles, handle_bytes;    // always
   std::array<OwnCounter, kNumClasses> class_allocations;
+  std::int64_t settled_bytes = 0;  // of bytes - freed_bytes: in the pool's sum
+
+  void allocated(std::size_t n) noexcept {
+    allocations.add(1);
+    bytes.add(n);
+  }
+  void freed(std::size_t n) noexcept {
+    frees.add(1);
+    freed_bytes.add(n);
+  }
+  std::int64_t unsettled() const noexcept {
+    return static_cast<std::int64_t>(bytes.get() - freed_bytes.get()) - settled_bytes;
+  }
 };
 
 constexpr std::uint32_t total_magazine_slots() noexcept {
@@ -73,9 +90,9 @@ struct ThreadHeap {
   std::array<LargeBlock, kMaxLarge> large;
   std::array<Magazine, kNumClasses> magazines;
   HeapCounters counters;
-  std::int64_t leased_bytes = 0;  // live bytes not yet added to the pool's sum
-  std::uint32_t until_guard = 0;  // allocations until the next one with a guard page
-  std::atomic<EventRing*> ring{nullptr};
+  std::int64_t leased_bytes = 0;       // live bytes not yet added to the pool's sum
+  std::uint32_t until_guard = 0;       // allocations until the next one with a guard page
+  EventRing* ring = nullptr;           // from TrackingLevel::detailed on
   ThreadHeap* next = nullptr;          // of the pool's list
   std::uint32_t num_handle_slots = 0;  // see handle_table.h
   std::array<std::uint32_t, 64> handle_slots;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "bitnet/device/device.h"
 
@@ -58,6 +59,8 @@ class CleanupTarget {
  public:
   virtual ~CleanupTarget() = default;
   virtual CleanupFigures cleanup_figures(std::optional<Device> device = {}) const = 0;
+  /// All but the host.
+  virtual std::vector<Device> cleanup_devices() const = 0;
   virtual CleanupResult trim(const TrimRequest& request) = 0;
   /// Moves live movable blocks out of sparse memory and returns what becomes empty.
   virtual CleanupResult compact(const CompactRequest& request) = 0;

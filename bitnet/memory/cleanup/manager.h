@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Runs cleanup strategies: by hand, or by the scheduler when they are due.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "bitnet/memory/cleanup/config.h"
+#include "bitnet/memory/cleanup/metrics.h"
+#include "bitnet/memory/cleanup/scheduler.h"
+#include "bitnet/memory/cleanup/strategy.h"
+
+namespace bitnet {
+
+/// Thread-safe. One run at a time.
+class CleanupManager {
+ public:
+  /// `target` must outlive the manager. `clock` is injected by tests. Throws
+  /// Error{invalid_argument} for a bad config.
+  CleanupManager(const CleanupConfig& config, CleanupTarget& target,
+                 std::function<CleanupClock::time_point()> clock = CleanupClock::now);
+  /// stop().
+  ~CleanupManager();
+  CleanupManager(const CleanupManager&) = delete;
+  CleanupManager& operator=(const CleanupManager&) = delete;
+
+  /// Starts the scheduler's thread; nothing where it runs or config.scheduler.enabled is false.
+  /// Throws Error{out_of_memory} where the system gives no thread: cleanup by hand works still.
+  void start();
+  /// Joins the thread; nothing where none runs.
+  void stop() noexcept;
+
+  /// Memory is short by so much (0 to 1): wakes the scheduler. Cheap; any thread. The highest
+  /// pressure since the last look counts, so that none is lost.
+  void on_pressure(double ratio) noexcept;
+
+  /// One run of the default strategy (features.smart: of the one that the figures ask for).
+  CleanupReport run();
+  /// One run of each of these, in this order, due or not.
+  std::vector<CleanupReport> run(std::span<const CleanupKind> kinds);
+  CleanupReport run(CleanupKind kind);
+  /// Everything of one device goes back that nobody uses.
+  CleanupReport run_device(Device device);
+
+  /// What the scheduler's thread does each time it wakes: runs all that is due, highest priority
+  /// first. Returns how many runs there were.
+  int run_due();
+  /// Until the thread looks again: the interval, longer while nothing comes back.
+  std::chrono::milliseconds current_interval() const noexcept;
+
+  const CleanupConfig& config() const noexcept { return config_; }
+  const CleanupMetrics& metrics() const noexcept { return metrics_; }
+
+ private:
+  struct Entry {
+    std::unique_ptr<CleanupStrategy> strategy;
+    bool enabled = false;
+    std::uint8_t priority = 0;
+    std::optional<CleanupClock::time_point> last_run;
+    std::uint32_t retries_left = 0;  // of a run that failed
+  };
+
+  Entry& entry(CleanupKind kind) { return entries_[static_cast<std::size_t>(kind)]; }
+  CleanupSituation situation(const Entry& entry, double pressure,
+                             std::optional<Device> device = {}) const;
+  CleanupReport execute(Entry& entry, const CleanupSituation& situation, bool manual);
+  CleanupKind choose(const CleanupSituation& situation) const;
+
+  const CleanupConfig config_;
+  CleanupTarget& target_;
+  const std::function<CleanupClock::time_point()> clock_;
+  std::mutex run_mutex_;
+  std::array<Entry, kCleanupKinds> entries_;
+  CleanupMetrics metrics_;
+  std::atomic<double> pressure_{0.0};       // now
+  std::atomic<double> peak_pressure_{0.0};  // since the last look
+  std::atomic<std::int64_t> interval_ms_;
+  CleanupScheduler scheduler_;  // last: its thread uses the rest
+};
+
+}  // namespace bitnet

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The beginning and the end of a HybridMemoryPool, its raw resource, its tracking.
+#include "bitnet/memory/hybrid_pool_state.h"
+
+#include <bit>
+
+#include "bitnet/base/error.h"
+
+namespace bitnet {
+namespace {
+
+memory::HostPoolConfig host_config(const MemoryPoolConfig& config) {
+  memory::HostPoolConfig host;
+  host.initial_small_bytes = config.initial_small_bytes;
+  host.max_small_bytes = config.max_small_bytes;
+  host.initial_large_bytes = config.initial_large_bytes;
+  host.max_large_bytes = config.max_large_bytes;
+  host.pages = {config.huge_pages, config.lock_memory, config.numa_node};
+  host.hardened = config.hardened;
+  host.guard_interval = config.hardened ? config.guard_interval : 0;
+  return host;
+}
+
+std::uint32_t watch_bits(TrackingLevel level) noexcept {
+  switch (level) {
+    case TrackingLevel::none:
+      return 0;
+    case TrackingLevel::basic:
+      return memory::kWatchCounts;
+    case TrackingLevel::standard:
+      return memory::kWatchCounts | memory::kWatchClasses;
+    case TrackingLevel::detailed:
+      return memory::kWatchCounts | memory::kWatchClasses | memory::kWatchEvents;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void* PoolResource::do_allocate(std::size_t bytes, std::size_t alignment) {
+  return pool_.allocate_raw(bytes, alignment);
+}
+
+void PoolResource::do_deallocate(void* block, std::size_t bytes, std::size_t) {
+  pool_.deallocate_raw(block, bytes);
+}
+
+void HybridMemoryPool::State::DeviceCounts::add(std::int64_t bytes) noexcept {
+  const std::int64_t now = live.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  blocks.fetch_add(bytes >= 0 ? 1 : -1, std::memory_order_relaxed);
+  std::int64_t before = peak.load(std::memory_order_relaxed);
+  while (now > before && !peak.compare_exchange_weak(before, now, std::memory_order_relaxed)) {
+  }
+}
+
+HybridMemoryPool::State::State(HybridMemoryPool& pool, const MemoryPoolConfig& pool_config)
+    : config(pool_config), resource(pool), host(host_config(pool_config)) {
+  host.set_retire([this](memory::ThreadHeap& heap) { handles.retire(heap); });
+}
+
+void HybridMemoryPool::State::begin(HybridMemoryPool& pool) {
+  const CleanupConfig cleanup_config = config.cleanup_config.value_or(CleanupConfig{});
+  cleanup = std::make_unique<CleanupManager>(cleanup_config, pool);
+  level = TrackingLevel::basic;
+  if (config.enable_advanced_tracking) {
+    const TrackingConfig tracking = config.tracking_config.value_or(TrackingConfig{});
+    tracker = std::make_unique<Tracker>(tracking, static_cast<const TrackedPool*>(&pool));
+    level = tracking.level;
+    cleanup_pressure = tracker->register_pressure_callback([this](PressureLevel pressure) {
+      // Levels are shares of what is there: none 0, low .7, medium .8, high .9, critical 1.
+      constexpr double kRatios[] = {0.0, 0.7, 0.8, 0.9, 1.0};
+      cleanup->on_pressure(kRatios[static_cast<int>(pressure)]);
+    });
+    tracker->start();
+  }
+  host.set_watch(watch_bits(level), tracker.get());
+  if (config.enable_automatic_cleanup) cleanup->start();
+}
+
+void HybridMemoryPool::State::end() noexcept {
+  cleanup_pressure.reset();
+  if (cleanup) cleanup->stop();
+  if (tracker) tracker->stop();
+}
+
+TrackingLevel HybridMemoryPool::tracking_level() const noexcept { return state_->level.load(); }
+
+void HybridMemoryPool::set_tracking_level(TrackingLevel level) {
+  if (level == TrackingLevel::detailed && !state_->tracker)
+    fail(Errc::unsupported,
+         "HybridMemoryPool: events need a pool made with enable_advanced_tracking");
+  state_->level = level;
+  if (state_->tracker) state_->tracker->set_level(level);
+  state_->host.set_watch(watch_bits(level), state_->tracker.get());
+}
+
+Tracker* HybridMemoryPool::tracker() noexcept { return state_->tracker.get(); }
+CleanupManager& HybridMemoryPool::cleanup() noexcept { return *state_->cleanup; }
+
+PressureRegistration HybridMemoryPool::register_pressure_callback(
+    std::function<void(PressureLevel)> callback) {
+  if (!state_->tracker)
+    fail(Errc::unsupported,
+         "HybridMemoryPool: pressure callbacks need a pool made with enable_advanced_tracking");
+  return state_->tracker->register_pressure_callback(std::move(callback));
+}
+
+}  // namespace bitnet
