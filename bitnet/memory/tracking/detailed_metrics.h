@@ -30,6 +30,8 @@ struct EventCounts {
   std::uint64_t unmatched = 0;   // allocations or frees whose counterpart was lost
   std::uint64_t reconciled = 0;  // entries dropped because the pool said that their blocks are free
   std::uint64_t untracked = 0;   // allocations beyond the live table's limit
+  /// Rounds of the tracker's thread that ended early: memory was short, or a source threw.
+  std::uint64_t failed_rounds = 0;
 };
 
 struct DetailedMemoryMetrics {

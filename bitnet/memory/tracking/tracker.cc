@@ -91,8 +91,9 @@ struct Tracker::State {
 
   std::mutex thread_mutex;
   std::condition_variable wake;
-  bool stopping = false;
+  std::uint64_t stops = 0;  // a thread ends where the number is not that of its start
   std::thread thread;
+  std::atomic<std::uint64_t> failed_rounds{0};
 
   std::uint64_t ms(nanoseconds now) const {
     return static_cast<std::uint64_t>(duration_cast<milliseconds>(now - began).count());
@@ -120,12 +121,16 @@ void Tracker::start() {
   State& s = *state_;
   const std::lock_guard lock(s.thread_mutex);
   if (s.thread.joinable()) return;
-  s.stopping = false;
-  s.thread = std::thread([this, &s] {
+  s.thread = std::thread([this, &s, stops = s.stops] {
     for (;;) {
-      const nanoseconds sleep = poll();
+      nanoseconds sleep = kSleepWithoutEvents;
+      try {
+        sleep = poll();
+      } catch (...) {  // what is still in the rings is there in the next round
+        ++s.failed_rounds;
+      }
       std::unique_lock wait_lock(s.thread_mutex);
-      if (s.wake.wait_for(wait_lock, sleep, [&] { return s.stopping; })) return;
+      if (s.wake.wait_for(wait_lock, sleep, [&] { return s.stops != stops; })) return;
     }
   });
 }
@@ -135,7 +140,7 @@ void Tracker::stop() noexcept {
   std::thread thread;
   {
     const std::lock_guard lock(s.thread_mutex);
-    s.stopping = true;
+    ++s.stops;
     thread.swap(s.thread);
   }
   s.wake.notify_all();
@@ -273,6 +278,7 @@ void Tracker::fill(DetailedMemoryMetrics& out) const {
   out.overhead.wall_seconds = duration<double>(s.sources.clock() - s.began).count();
   out.overhead.resident_bytes = s.rings.size_bytes() + s.analysis.size_bytes();
   out.events.lost = s.rings.lost();
+  out.events.failed_rounds = s.failed_rounds;
 }
 
 LeakReport Tracker::find_leaks(milliseconds min_age) {

@@ -212,6 +212,31 @@ TEST(Tracker, StartsAndStopsAsOftenAsAsked) {
   tracker.start();  // joined by the destructor
 }
 
+TEST(Tracker, ItsThreadSurvivesWhatASourceThrows) {
+  std::atomic<int> calls{0};
+  Tracker tracker(TrackingConfig::detailed(), nullptr, {{}, [&]() -> os::MemoryPressure {
+                                                          ++calls;
+                                                          throw std::runtime_error("no such file");
+                                                        }});
+  tracker.start();
+  while (calls == 0) std::this_thread::yield();
+  tracker.stop();
+  EXPECT_EQ(tracker.detailed_metrics().events.failed_rounds, static_cast<std::uint64_t>(calls));
+}
+
+TEST(Tracker, StartsAndStopsFromManyThreads) {
+  Tracker tracker(TrackingConfig::detailed());
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 50; ++i) {
+        tracker.start();
+        tracker.stop();
+      }
+    });
+  for (auto& t : threads) t.join();
+}
+
 /// Threads allocate and free for each other while the tracker's thread and readers run. No ring
 /// gets more events than it has room for, so in the end the tracker knows what the pool knows.
 TEST(Tracker, ThreadsThatHandBlocksToEachOther) {

@@ -47,7 +47,8 @@ tr:last-child td { border-bottom: 0; } tbody tr:hover { background: var(--hover)
 code, .mono { font: 12px ui-monospace, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 details > summary { cursor: pointer; white-space: nowrap; } details div { padding-left: 14px; }
 .badge { display: inline-block; white-space: nowrap; padding: 0 8px; border-radius: 9px;
-  font-size: 12px; background: var(--hover); } .badge.bad { background: var(--warn-bg); color: var(--warn); }
+  font-size: 12px; background: var(--hover); }
+.badge.bad { background: var(--warn-bg); color: var(--warn); }
 #tip { position: fixed; pointer-events: none; background: var(--card); color: var(--ink);
   border: 1px solid var(--line); border-radius: 8px; padding: 8px 10px; font-size: 12px;
   box-shadow: 0 4px 16px #0003; max-width: 460px; display: none; z-index: 2; }

@@ -217,7 +217,8 @@ void write_cost(JsonWriter& json, const DetailedMemoryMetrics& d) {
   json.member("resident_bytes", d.overhead.resident_bytes).end_object();
   json.key("events").begin_object().member("seen", d.events.seen).member("lost", d.events.lost);
   json.member("unmatched", d.events.unmatched).member("reconciled", d.events.reconciled);
-  json.member("untracked", d.events.untracked).end_object();
+  json.member("untracked", d.events.untracked);
+  json.member("failed_rounds", d.events.failed_rounds).end_object();
 }
 
 std::string_view name(TrackingLevel level) {
