@@ -139,12 +139,25 @@ void Analysis::drop(const std::vector<LiveBlock>& dead, std::uint64_t now_ms) {
   reconciled_ += dead.size();
 }
 
-void Analysis::reconcile(const TrackedPool& pool, std::uint64_t now_ms) {
+template <class Predicate>
+void Analysis::drop_if(Predicate&& is_dead, std::uint64_t now_ms) {
   std::vector<LiveBlock> dead;
   live_.for_each([&](const LiveBlock& block) {
-    if (!pool.is_live(block.address)) dead.push_back(block);
+    if (is_dead(block.address)) dead.push_back(block);
   });
   drop(dead, now_ms);
+}
+
+void Analysis::reconcile(const TrackedPool& pool, std::uint64_t now_ms) {
+  drop_if([&](std::uint64_t address) { return !pool.is_live(address); }, now_ms);
+}
+
+void Analysis::forget(const LostFrees& lost, std::uint64_t now_ms) {
+  drop_if([&](std::uint64_t address) { return lost.may_hold(address); }, now_ms);
+}
+
+void Analysis::forget_all(std::uint64_t now_ms) {
+  drop_if([](std::uint64_t) { return true; }, now_ms);
 }
 
 LeakReport Analysis::find_leaks(std::uint64_t now_ms, std::chrono::milliseconds min_age,

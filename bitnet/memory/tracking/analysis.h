@@ -12,6 +12,7 @@
 #include "bitnet/memory/tracking/config.h"
 #include "bitnet/memory/tracking/detailed_metrics.h"
 #include "bitnet/memory/tracking/live_table.h"
+#include "bitnet/memory/tracking/lost_frees.h"
 #include "bitnet/memory/tracking/profiler.h"
 #include "bitnet/memory/tracking/report.h"
 #include "bitnet/memory/tracking/timeline.h"
@@ -31,6 +32,9 @@ class Analysis {
   void sample(const MemoryMetrics& metrics, bool from_events, std::uint64_t now_ms);
   /// Drops live blocks that the pool says are free.
   void reconcile(const TrackedPool& pool, std::uint64_t now_ms);
+  /// Drops live blocks whose frees may have been lost.
+  void forget(const LostFrees& lost, std::uint64_t now_ms);
+  void forget_all(std::uint64_t now_ms);
   /// find_leaks() (leaks.h); dead entries found on the way are dropped.
   LeakReport find_leaks(std::uint64_t now_ms, std::chrono::milliseconds min_age,
                         const TrackedPool* pool);
@@ -50,6 +54,8 @@ class Analysis {
   void attributed(const TrackingEvent& event);
   void began(const LiveBlock& block, std::uint64_t time_ms);
   void ended(const LiveBlock& block, std::uint64_t time_ms);
+  template <class Predicate>
+  void drop_if(Predicate&& is_dead, std::uint64_t now_ms);
   void drop(const std::vector<LiveBlock>& dead, std::uint64_t now_ms);
   template <class Stats>
   void scale(Stats& stats) const noexcept;

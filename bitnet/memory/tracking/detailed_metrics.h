@@ -28,7 +28,7 @@ struct EventCounts {
   std::uint64_t seen = 0;
   std::uint64_t lost = 0;        // rings were full
   std::uint64_t unmatched = 0;   // allocations or frees whose counterpart was lost
-  std::uint64_t reconciled = 0;  // entries dropped because the pool said that their blocks are free
+  std::uint64_t reconciled = 0;  // entries dropped: their free was lost, or may have been
   std::uint64_t untracked = 0;   // allocations beyond the live table's limit
   /// Rounds of the tracker's thread that ended early: memory was short, or a source threw.
   std::uint64_t failed_rounds = 0;

@@ -13,21 +13,27 @@
 namespace bitnet {
 
 /// 128 KiB. One thread pushes, one drains; a full ring drops the event and counts it.
+/// Allocations leave the last quarter to frees: an allocation that is not known does no harm, a
+/// free that is not known looks like a leak.
 class EventRing {
  public:
   static constexpr std::uint32_t kCapacity = 8192;
 
-  void push(const TrackingEvent& event) noexcept {
+  static constexpr std::uint32_t kAllocationCapacity = kCapacity / 4 * 3;
+
+  /// False where the ring has `capacity` events or more: the event is dropped.
+  bool push(const TrackingEvent& event, std::uint32_t capacity = kCapacity) noexcept {
     const std::uint32_t head = head_.load(std::memory_order_relaxed);
-    if (head - known_tail_ == kCapacity) [[unlikely]] {
+    if (head - known_tail_ >= capacity) [[unlikely]] {
       known_tail_ = tail_.load(std::memory_order_acquire);
-      if (head - known_tail_ == kCapacity) {
+      if (head - known_tail_ >= capacity) {
         lost_.store(lost_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-        return;
+        return false;
       }
     }
     events_[head % kCapacity] = event;
     head_.store(head + 1, std::memory_order_release);
+    return true;
   }
 
   /// Calls `consume(std::span<const TrackingEvent>)` for what is there (at most two spans, in

@@ -29,14 +29,23 @@ class FakePool : public TrackedPool {
   }
   bool is_live(std::uint64_t address) const override {
     const std::lock_guard lock(mutex_);
+    return !knows_live || live_.contains(address);
+  }
+  bool holds(std::uint64_t address) const {
+    const std::lock_guard lock(mutex_);
     return live_.contains(address);
   }
   std::vector<FragmentationRange> fragmentation_map() const override { return map; }
 
   std::uint64_t allocate(std::uint64_t bytes) {
     const std::lock_guard lock(mutex_);
-    const std::uint64_t address = next_;
-    next_ += (bytes + 63) / 64 * 64 + 64;
+    std::uint64_t address = next_;
+    if (reuses_addresses && !freed_.empty()) {
+      address = freed_.back();
+      freed_.pop_back();
+    } else {
+      next_ += (bytes + 63) / 64 * 64 + 64;
+    }
     live_[address] = bytes;
     return address;
   }
@@ -44,6 +53,7 @@ class FakePool : public TrackedPool {
     const std::lock_guard lock(mutex_);
     const std::uint64_t bytes = live_.at(address);
     live_.erase(address);
+    freed_.push_back(address);
     return bytes;
   }
   int metrics_calls() const {
@@ -51,7 +61,9 @@ class FakePool : public TrackedPool {
     return metrics_calls_;
   }
 
-  MemoryMetrics base;  // limits and committed bytes
+  bool knows_live = true;         // false: is_live() says true
+  bool reuses_addresses = false;  // the last freed first; blocks should be of one size
+  MemoryMetrics base;             // limits and committed bytes
   std::vector<FragmentationRange> map;
 
  private:
@@ -59,6 +71,7 @@ class FakePool : public TrackedPool {
   mutable int metrics_calls_ = 0;
   std::uint64_t next_ = 0x7f0000000040;
   std::map<std::uint64_t, std::uint64_t> live_;
+  std::vector<std::uint64_t> freed_;
 };
 
 /// A tracker without its thread, on a clock that stands still, with a machine at rest.

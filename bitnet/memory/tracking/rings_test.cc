@@ -64,6 +64,18 @@ TEST(Rings, AFullRingCountsWhatItDrops) {
   EXPECT_EQ(seen, EventRing::kCapacity);
 }
 
+TEST(Rings, AllocationsLeaveRoomForFrees) {
+  Rings rings;
+  EventRing* ring = rings.open();
+  std::uint32_t taken = 0;
+  while (ring->push(event(1), EventRing::kAllocationCapacity)) ++taken;
+  EXPECT_EQ(taken, EventRing::kAllocationCapacity);
+  while (ring->push(event(2))) ++taken;
+  EXPECT_EQ(taken, EventRing::kCapacity);
+  EXPECT_FALSE(ring->push(event(1), EventRing::kAllocationCapacity));
+  EXPECT_EQ(rings.lost(), 3u);
+}
+
 /// Threads that open, push and close while one drains: each event comes once, in its ring's order.
 TEST(Rings, NothingIsLostBetweenThreads) {
   Rings rings;

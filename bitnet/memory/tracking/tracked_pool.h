@@ -29,7 +29,8 @@ class TrackedPool {
  public:
   virtual ~TrackedPool() = default;
   virtual MemoryMetrics metrics() const = 0;
-  /// Whether a block that was handed out and not given back begins at `address`.
+  /// False where no block that was handed out and not given back begins at `address`. A pool that
+  /// cannot tell may say true: the tracker also knows for which frees it has no event.
   virtual bool is_live(std::uint64_t address) const = 0;
   /// Sorted by offset; neighbours of one state may be joined, at most some thousand ranges.
   virtual std::vector<FragmentationRange> fragmentation_map() const = 0;

@@ -12,6 +12,7 @@
 
 #include "bitnet/base/os/stack_trace.h"
 #include "bitnet/memory/tracking/analysis.h"
+#include "bitnet/memory/tracking/lost_frees.h"
 #include "bitnet/memory/tracking/rings.h"
 #include "bitnet/memory/tracking/sites.h"
 
@@ -72,6 +73,8 @@ struct Tracker::State {
   const TrackerSources sources;
   const nanoseconds began;
   Rings rings;
+  LostFrees lost_frees;
+  std::atomic<bool> forget_live{false};
   SiteTable sites;
   PressureCallbacks callbacks;
 
@@ -100,9 +103,11 @@ struct Tracker::State {
   }
   /// Under `mutex`.
   void drain(std::uint64_t now_ms) {
+    if (forget_live.exchange(false)) analysis.forget_all(now_ms);
     fullest = rings.drain([&](ThreadNumber ring_thread, std::span<const TrackingEvent> events) {
       analysis.consume(ring_thread, events, now_ms);
     });
+    if (lost_frees.end_pass()) analysis.forget(lost_frees, now_ms);
     analysis.end_pass(now_ms);
   }
 };
@@ -170,8 +175,6 @@ nanoseconds Tracker::poll() {
     tick(begin);
     const std::uint64_t now_ms = s.ms(begin);
     s.drain(now_ms);
-    if (s.pool && level() == TrackingLevel::detailed && events_missed_.exchange(false))
-      s.analysis.reconcile(*s.pool, now_ms);
     if (begin >= s.next_stats) {
       s.next_stats = begin + config_.stats_update_interval;
       update_stats(now_ms);
@@ -236,6 +239,8 @@ void Tracker::check_pressure() {
 EventRing* Tracker::open_ring() noexcept { return state_->rings.open(); }
 void Tracker::close_ring(EventRing* ring) noexcept { state_->rings.close(ring); }
 
+void Tracker::note_lost_free(std::uint64_t address) noexcept { state_->lost_frees.note(address); }
+
 std::uint32_t Tracker::capture_site() noexcept {
   if (site_tokens_.fetch_sub(1, std::memory_order_relaxed) <= 0) return 0;
   std::array<std::uintptr_t, SiteTable::kMaxFrames> frames;
@@ -245,7 +250,8 @@ std::uint32_t Tracker::capture_site() noexcept {
 
 void Tracker::set_level(TrackingLevel level) noexcept {
   const TrackingLevel before = level_.exchange(level, std::memory_order_relaxed);
-  if (before == TrackingLevel::detailed && level != before) events_missed_ = true;
+  if ((before == TrackingLevel::detailed) != (level == TrackingLevel::detailed))
+    state_->forget_live = true;
 }
 
 PressureRegistration Tracker::register_pressure_callback(PressureCallback callback) {
@@ -276,7 +282,8 @@ void Tracker::fill(DetailedMemoryMetrics& out) const {
   out.leaks = s.leaks;
   out.overhead.busy_seconds = duration<double>(s.busy).count();
   out.overhead.wall_seconds = duration<double>(s.sources.clock() - s.began).count();
-  out.overhead.resident_bytes = s.rings.size_bytes() + s.analysis.size_bytes();
+  out.overhead.resident_bytes =
+      s.rings.size_bytes() + s.analysis.size_bytes() + LostFrees::kBits / 8;
   out.events.lost = s.rings.lost();
   out.events.failed_rounds = s.failed_rounds;
 }

@@ -62,14 +62,17 @@ class Tracker {
   void record_allocation(EventRing& ring, std::uint64_t address, std::uint64_t bytes) noexcept {
     if (!samples(address)) return;
     const std::uint16_t tag = current_tag();
-    ring.push(event(EventKind::allocate, address, tag, encoded_size(bytes)));
+    if (!ring.push(event(EventKind::allocate, address, tag, encoded_size(bytes)),
+                   EventRing::kAllocationCapacity)) [[unlikely]]
+      return;
     if (const std::uint32_t site = try_capture_site(); site != 0) [[unlikely]]
       ring.push(event(EventKind::site, address, tag, site));
   }
   /// A block is given back. Call before another thread can get it.
   void record_free(EventRing& ring, std::uint64_t address, std::uint64_t bytes) noexcept {
-    if (samples(address))
-      ring.push(event(EventKind::free, address, current_tag(), encoded_size(bytes)));
+    if (samples(address) && !ring.push(event(EventKind::free, address, current_tag(),
+                                             encoded_size(bytes)))) [[unlikely]]
+      note_lost_free(address);
   }
 
   /// Whether events of the address are taken: the same answer for its allocation and its free.
@@ -87,8 +90,8 @@ class Tracker {
   // The other side.
 
   const TrackingConfig& config() const noexcept { return config_; }
-  /// The pool's level now. Below detailed there are no events to drain and the thread wakes rarely;
-  /// back at detailed, blocks that were freed meanwhile are dropped with the pool's help.
+  /// The pool's level now. Below detailed there are no events and the thread wakes rarely; as frees
+  /// are not seen there, a change from or to detailed forgets all live blocks.
   TrackingLevel level() const noexcept { return level_.load(std::memory_order_relaxed); }
   void set_level(TrackingLevel level) noexcept;
 
@@ -126,6 +129,7 @@ class Tracker {
     return e;
   }
   std::uint32_t capture_site() noexcept;
+  void note_lost_free(std::uint64_t address) noexcept;
   void tick(std::chrono::nanoseconds now);
   void update_stats(std::uint64_t now_ms);
   void check_pressure();
@@ -134,7 +138,6 @@ class Tracker {
   const TrackingConfig config_;
   const std::uint32_t sample_threshold_;  // UINT32_MAX: every address
   std::atomic<TrackingLevel> level_;
-  std::atomic<bool> events_missed_{false};
   std::atomic<PressureLevel> pressure_level_{PressureLevel::none};
   alignas(64) std::atomic<std::uint32_t> time_ms_{0};  // written by the tick alone
   std::atomic<std::int32_t> site_tokens_{0};

@@ -120,7 +120,9 @@ function draw_timeline() {
     $("timeline-legend").append(legend_item("var(--ink)", "peak between two points"));
   }
   if (points.some(p => p.committed_bytes > 0)) {
-    chart.append(svg("polyline", {points: steps(points, p => p.committed_bytes).join(" "),
+    const known = points.findIndex(p => p.committed_bytes > 0);
+    const held = steps(points, p => p.committed_bytes).slice(known);
+    chart.append(svg("polyline", {points: held.join(" "),
       fill: "none", stroke: "var(--soft)", "stroke-width": 1.4, "stroke-dasharray": "7 4"}));
     $("timeline-legend").append(legend_item("var(--soft)", "held from the system (dashed)"));
   }

@@ -21,7 +21,7 @@ const badge = (text, bad) => el("span", {class: bad ? "badge bad" : "badge"}, te
 
 const stacks = new Map(data.stacks.map(s => [s.site, s.frames]));
 // The innermost call outside this library's memory system, with all calls inside.
-const kMemory = /^bitnet::(Tracker|\w*Pool|\w*Handle|\w*Heap)\b/;
+const kMemory = /^bitnet::(memory::|(Tracker|\w*Pool|\w*Handle|\w*Heap)\b)/;
 function last_parts(name) {
   return name.includes("<") ? name : name.split("::").slice(-2).join("::");
 }
@@ -158,7 +158,7 @@ function draw_facts() {
     ["Events seen", count(e.seen)],
     ["Events lost (rings were full)", count(e.lost)],
     ["Without counterpart", count(e.unmatched)],
-    ["Put right by asking the pool", count(e.reconciled)],
+    ["Blocks forgotten: their free may be lost", count(e.reconciled)],
     ["Blocks beyond the table", count(e.untracked)],
   ]);
 }
