@@ -32,7 +32,7 @@ struct HandleSlot {
   std::atomic<std::uint32_t> generation{0};
   std::atomic<std::uint32_t> pins{0};  // kBusy, kParked and a count; movable blocks only
   std::atomic<std::uint32_t> last_pin_ms{0};
-  std::uint16_t device = 0;  // number of the device's pool; 0: the host
+  std::atomic<std::uint16_t> device{0};  // number of the device's pool; 0: the host
   std::uint8_t log2_alignment = 0;
   std::atomic<bool> movable{false};
 };

@@ -14,6 +14,7 @@
 #include "bitnet/base/error.h"
 #include "bitnet/base/os/fault.h"
 #include "bitnet/base/os/memory.h"
+#include "bitnet/memory/memory_testing.h"
 
 namespace bitnet::memory {
 namespace {
@@ -110,7 +111,7 @@ TEST(HostPool, AgreesWithAModelWithAHeapWalkAfterEachStep) {
 TEST(HostPool, AgreesWithAModelOverTenMillionSteps) {
   HostPool pool(config_of());
   // Sanitizers find what they find in a twentieth of the steps.
-  const int steps = kPoisoning ? 500'000 : 10'000'000;
+  const int steps = kSanitized ? 500'000 : 10'000'000;
   differential(pool, 2, steps / 2, 100'000, 13, 4u << 20);
   differential(pool, 3, steps / 2, 100'000, 21, 64u << 20);
 }
@@ -120,7 +121,7 @@ TEST(HostPool, HardenedModeAgreesToo) {
   config.hardened = true;
   config.guard_interval = 1000;
   HostPool pool(config);
-  differential(pool, 4, kPoisoning ? 50'000 : 400'000, 20'000, 21, 64u << 20);
+  differential(pool, 4, kSanitized ? 50'000 : 400'000, 20'000, 21, 64u << 20);
 }
 
 TEST(HostPool, EverySizeAndAlignmentIsServed) {
@@ -219,6 +220,7 @@ TEST(HostPool, HardenedModeFindsEachMisuse) {
 using HostPoolDeathTest = testing::Test;
 
 TEST(HostPoolDeathTest, AGuardPageStopsAWritePastTheEnd) {
+  BITNET_SKIP_UNLESS_FORKS_WORK();
   HostPoolConfig config = config_of();
   config.hardened = true;
   config.guard_interval = 1;  // every block
@@ -267,7 +269,7 @@ TEST(HostPool, ThreadsExchangeBlocks) {
   std::array<std::atomic<unsigned char*>, kSlots> slots{};
   std::array<std::size_t, kSlots> sizes;
   for (std::size_t i = 0; i < kSlots; ++i) sizes[i] = 64 + (i * i * i) % 200'000;
-  const int steps = kPoisoning ? 5000 : 40'000;
+  const int steps = kSanitized ? 5000 : 40'000;
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t)
     threads.emplace_back([&, t] {
@@ -319,9 +321,7 @@ TEST(HostPool, EachFailingCallToTheSystemIsAnswered) {
 }
 
 TEST(HostPool, AChildOfAForkUsesThePoolWhileThreadsAllocate) {
-#if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "ThreadSanitizer does not follow forks of threaded programs";
-#endif
+  BITNET_SKIP_UNLESS_FORKS_WORK();
   HostPool pool(config_of());
   void* before = pool.allocate(1000, 64);
   std::atomic<bool> stop{false};
@@ -355,9 +355,7 @@ TEST(HostPool, AChildOfAForkUsesThePoolWhileThreadsAllocate) {
 }
 
 TEST(HostPool, TheProcessMayExitWhileThreadsAllocate) {
-#if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "ThreadSanitizer does not follow forks of threaded programs";
-#endif
+  BITNET_SKIP_UNLESS_FORKS_WORK();
   for (int i = 0; i < 5; ++i) {
     const pid_t child = fork();
     if (child == 0) {
@@ -400,6 +398,7 @@ TEST(HostPool, MoreThanTheMostPoolsIsAnError) {
 }
 
 TEST(HostPool, FreedMemoryGoesBackToTheSystem) {
+  BITNET_SKIP_UNLESS_RESIDENT_IS_EXACT();
   HostPool pool(config_of());
   const auto never = [](void*) { return false; };
   const std::uint64_t before = os::memory_info().resident_bytes;

@@ -135,7 +135,8 @@ void HybridMemoryPool::validate() const {
     if (state_->host.block_bytes(data) < bytes)
       fail(Errc::internal, "memory pool: the block of handle " + std::to_string(i) +
                                " is smaller than its handle says");
-    if (state_->config.hardened && !state_->host.intact(data, bytes))
+    if (state_->config.hardened && !state_->host.intact(data, bytes) &&
+        slot->generation.load(std::memory_order_acquire) == generation)
       fail(Errc::internal, "memory pool: bytes behind the end of the block of handle " +
                                std::to_string(i) + " were written");
   }
