@@ -61,7 +61,7 @@ endfunction()
 
 # bitnet_bench(<name> a_bench.cc …): a Google Benchmark binary.
 function(bitnet_bench name)
-  if(BITNET_BUILD_BENCHMARKS)
+  if(BITNET_BUILD_BENCHMARKS AND benchmark_FOUND)
     add_executable(${name} ${ARGN})
     target_link_libraries(${name} PRIVATE bitnet bitnet_flags benchmark::benchmark_main)
   endif()

@@ -22,7 +22,7 @@ template <class T>
 using Array = std::pmr::vector<T>;
 template <class T>
 Array<T> make_array(std::size_t size = 0) {
-  return Array<T>(size, pages());
+  return Array<T>(size, std::pmr::polymorphic_allocator<T>(pages()));
 }
 
 inline double now_ns() {
