@@ -98,7 +98,7 @@ TEST(Leaks, LostEventsAreNoLeaks) {
 
 /// Threads outrun the tracker at random, and the pool cannot tell: what is called a leak is live.
 TEST(Leaks, AreNeverFalseHoweverManyEventsAreLost) {
-  for (unsigned seed = 0; seed < 20; ++seed) {
+  for (unsigned seed = 0; seed < 10; ++seed) {
     std::mt19937 random(seed);
     Bench b;
     b.pool.knows_live = false;
