@@ -66,6 +66,7 @@ void CleanupConfig::validate() const {
   check("idle_cleanup_interval", idle_cleanup_interval, Milliseconds(1));
   check("pressure_cleanup_threshold", pressure_cleanup_threshold, 0.0, 1.0);
   check("max_cleanup_time", max_cleanup_time, Milliseconds(1));
+  check("policy.default_strategy", static_cast<int>(policy.default_strategy), 0, kCleanupKinds - 1);
   check<std::uint64_t>("policy.max_blocks", policy.max_blocks, 1, UINT64_MAX);
   check<std::uint64_t>("policy.batch_blocks", policy.batch_blocks, 1, UINT64_MAX);
   const Thresholds& t = thresholds;

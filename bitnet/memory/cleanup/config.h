@@ -12,9 +12,10 @@ enum class CleanupKind : std::uint8_t { idle, pressure, periodic, device, genera
 inline constexpr int kCleanupKinds = 5;
 
 /// Not here, because nothing real stands behind them: counts of threads (one thread does it, the
-/// pool is one), cache lines and prefetching (memory that goes back is not read), logging (the
-/// library never prints; see cleanup/metrics.h), waits for GPU frameworks (a driver's events do
-/// it).
+/// pool is one), cache lines and prefetching (memory that goes back is not read), logging and
+/// profiling (the library never prints; each CleanupReport has its time), corruption detection (the
+/// pool's hardened mode), a timeout of one operation (max_cleanup_time limits each), waits for GPU
+/// frameworks (a driver's events do it).
 struct CleanupConfig {
   using Milliseconds = std::chrono::milliseconds;
 

@@ -39,62 +39,83 @@ void CleanupManager::start() {
   if (config_.scheduler.enabled) scheduler_.start();
 }
 
-void CleanupManager::stop() noexcept { scheduler_.stop(); }
+void CleanupManager::stop() noexcept {
+  stopping_ = true;
+  cancelled_ = true;
+  scheduler_.stop();
+  stopping_ = false;
+}
 
 void CleanupManager::on_pressure(double ratio) noexcept {
+  ratio = ratio > 0.0 ? std::min(ratio, 1.0) : 0.0;
   pressure_.store(ratio);
   double peak = peak_pressure_.load();
   while (ratio > peak && !peak_pressure_.compare_exchange_weak(peak, ratio)) {
   }
-  if (ratio >= config_.thresholds.pressure.light) scheduler_.wake();
+  if (ratio >= std::min(config_.thresholds.pressure.light, config_.pressure_cleanup_threshold))
+    scheduler_.wake();
 }
 
 std::chrono::milliseconds CleanupManager::current_interval() const noexcept {
   return std::chrono::milliseconds(interval_ms_.load());
 }
 
-CleanupSituation CleanupManager::situation(const Entry& entry, double pressure,
-                                           std::optional<Device> device) const {
+CleanupSituation CleanupManager::situation(const Entry& entry, double pressure) const {
   CleanupSituation s;
-  s.figures = target_.cleanup_figures(device);
+  s.figures = target_.cleanup_figures();
   s.pressure = pressure;
   s.now = clock_();
   s.last_run = entry.last_run;
-  s.devices = device ? std::vector<Device>{*device} : target_.cleanup_devices();
+  s.devices = target_.cleanup_devices();
   return s;
+}
+
+template <class Body>
+bool CleanupManager::record(CleanupReport& report, const CleanupFigures& before,
+                            std::optional<Device> device, CleanupClock::time_point deadline,
+                            Body&& body) {
+  report.fragmentation_before = before.fragmentation;
+  report.committed_before = before.committed_bytes;
+  const auto begin = CleanupClock::now();
+  cancelled_ = false;
+  if (stopping_ && !report.manual) cancelled_ = true;  // in this order: no stop() is missed
+  CleanupRun run(config_, target_, deadline, cancelled_);
+  // One strategy that fails must not keep the others, or the next time, from their work.
+  try {
+    if (config_.safety.audit) target_.validate();
+    body(run);
+    if (config_.safety.audit) target_.validate();
+  } catch (const std::exception& e) {
+    report.error = *e.what() ? e.what() : "an exception without a message";
+  } catch (...) {
+    report.error = "an exception that is none of std";
+  }
+  report.result = run.result();
+  report.time = CleanupClock::now() - begin;
+  const CleanupFigures after = target_.cleanup_figures(device);
+  report.fragmentation_after = after.fragmentation;
+  report.committed_after = after.committed_bytes;
+  if (config_.features.metrics) metrics_.add(report);
+  return report.error.empty();
 }
 
 CleanupReport CleanupManager::execute(Entry& entry, const CleanupSituation& s, bool manual) {
   CleanupReport report;
   report.kind = entry.strategy->kind();
   report.manual = manual;
-  report.fragmentation_before = s.figures.fragmentation;
-  report.committed_before = s.figures.committed_bytes;
   auto limit = config_.max_cleanup_time;
   if (report.kind == CleanupKind::idle)
     limit = std::min(limit, config_.thresholds.idle.max_duration);
   const bool emergency =
       config_.features.emergency && s.pressure >= config_.thresholds.pressure.emergency;
-  const auto begin = CleanupClock::now();
-  CleanupRun run(config_, target_, emergency ? CleanupClock::time_point::max() : begin + limit);
+  const auto deadline = emergency ? CleanupClock::time_point::max() : CleanupClock::now() + limit;
   entry.last_run = s.now;
-  try {
-    if (config_.safety.audit) target_.validate();
-    entry.strategy->run(config_, s, run);
-    if (config_.safety.audit) target_.validate();
+  if (record(report, s.figures, {}, deadline,
+             [&](CleanupRun& run) { entry.strategy->run(config_, s, run); }))
     entry.retries_left = 0;
-  } catch (const std::exception& e) {
-    // One strategy that fails must not keep the others, or the next time, from their work.
-    report.error = *e.what() ? e.what() : "an exception without a message";
+  else
     entry.retries_left =
         entry.retries_left == 0 ? config_.safety.max_retries : entry.retries_left - 1;
-  }
-  report.result = run.result();
-  report.time = CleanupClock::now() - begin;
-  const CleanupFigures after = target_.cleanup_figures();
-  report.fragmentation_after = after.fragmentation;
-  report.committed_after = after.committed_bytes;
-  if (config_.features.metrics) metrics_.add(report);
   return report;
 }
 
@@ -137,19 +158,9 @@ CleanupReport CleanupManager::run_device(Device device) {
   CleanupReport report;
   report.kind = CleanupKind::device;
   report.manual = true;
-  const CleanupFigures before = target_.cleanup_figures(device);
-  report.fragmentation_before = before.fragmentation;
-  report.committed_before = before.committed_bytes;
-  const auto begin = CleanupClock::now();
-  TrimRequest request;
-  request.device = device;
-  request.deadline = begin + config_.max_cleanup_time;
-  report.result = target_.trim(request);
-  report.time = CleanupClock::now() - begin;
-  const CleanupFigures after = target_.cleanup_figures(device);
-  report.fragmentation_after = after.fragmentation;
-  report.committed_after = after.committed_bytes;
-  if (config_.features.metrics) metrics_.add(report);
+  record(report, target_.cleanup_figures(device), device,
+         CleanupClock::now() + config_.max_cleanup_time,
+         [&](CleanupRun& run) { run.trim({}, device); });
   return report;
 }
 
@@ -172,7 +183,7 @@ int CleanupManager::run_due() {
   std::uint64_t returned = 0;
   double fragmentation = 0.0;
   for (Entry* e : order) {
-    if (!e->enabled) continue;
+    if (!e->enabled || stopping_) continue;
     const CleanupSituation s = situation(*e, pressure);
     fragmentation = s.figures.fragmentation;
     if (e->retries_left == 0 && !e->strategy->due(config_, s)) continue;

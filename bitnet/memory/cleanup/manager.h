@@ -33,19 +33,23 @@ class CleanupManager {
   /// Starts the scheduler's thread; nothing where it runs or config.scheduler.enabled is false.
   /// Throws Error{out_of_memory} where the system gives no thread: cleanup by hand works still.
   void start();
-  /// Joins the thread; nothing where none runs.
+  /// cancel(), and joins the thread.
   void stop() noexcept;
+  bool running() const noexcept { return scheduler_.running(); }
+  /// The run in progress, of any thread, ends before its next step and is not complete.
+  void cancel() noexcept { cancelled_ = true; }
 
   /// Memory is short by so much (0 to 1): wakes the scheduler. Cheap; any thread. The highest
-  /// pressure since the last look counts, so that none is lost.
+  /// pressure since the last look counts, so that none is lost. What is no number counts as 0.
   void on_pressure(double ratio) noexcept;
 
+  // Runs by hand. What a strategy throws is in the report.
   /// One run of the default strategy (features.smart: of the one that the figures ask for).
   CleanupReport run();
   /// One run of each of these, in this order, due or not.
   std::vector<CleanupReport> run(std::span<const CleanupKind> kinds);
   CleanupReport run(CleanupKind kind);
-  /// Everything of one device goes back that nobody uses.
+  /// Everything of one device, or of the host, goes back that nobody uses.
   CleanupReport run_device(Device device);
 
   /// What the scheduler's thread does each time it wakes: runs all that is due, highest priority
@@ -67,8 +71,11 @@ class CleanupManager {
   };
 
   Entry& entry(CleanupKind kind) { return entries_[static_cast<std::size_t>(kind)]; }
-  CleanupSituation situation(const Entry& entry, double pressure,
-                             std::optional<Device> device = {}) const;
+  CleanupSituation situation(const Entry& entry, double pressure) const;
+  /// Runs `body(CleanupRun&)` and remembers how it went; false: it threw.
+  template <class Body>
+  bool record(CleanupReport& report, const CleanupFigures& before, std::optional<Device> device,
+              CleanupClock::time_point deadline, Body&& body);
   CleanupReport execute(Entry& entry, const CleanupSituation& situation, bool manual);
   CleanupKind choose(const CleanupSituation& situation) const;
 
@@ -81,7 +88,9 @@ class CleanupManager {
   std::atomic<double> pressure_{0.0};       // now
   std::atomic<double> peak_pressure_{0.0};  // since the last look
   std::atomic<std::int64_t> interval_ms_;
-  CleanupScheduler scheduler_;  // last: its thread uses the rest
+  std::atomic<bool> cancelled_{false};  // the run in progress
+  std::atomic<bool> stopping_{false};   // what the thread runs
+  CleanupScheduler scheduler_;          // last: its thread uses the rest
 };
 
 }  // namespace bitnet

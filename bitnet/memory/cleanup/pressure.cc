@@ -10,8 +10,8 @@ class PressureStrategy final : public CleanupStrategy {
   CleanupKind kind() const noexcept override { return CleanupKind::pressure; }
 
   bool due(const CleanupConfig& config, const CleanupSituation& s) const override {
-    if (s.pressure < config.thresholds.pressure.light) return false;
     if (s.pressure >= config.pressure_cleanup_threshold) return true;
+    if (s.pressure < config.thresholds.pressure.light) return false;
     return !s.last_run || s.now - *s.last_run >= config.thresholds.pressure.min_interval;
   }
 

@@ -2,22 +2,21 @@
 // One background thread that looks at its work from time to time, or when it is woken.
 #pragma once
 
+#include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
-#include <thread>
 
 namespace bitnet {
 
-/// Thread-safe.
+/// Thread-safe; only the thread itself may not call start() and stop(). In the child of a fork no
+/// thread runs until start().
 class CleanupScheduler {
  public:
   /// `look` does what is due and says when to look again; called by the thread alone. What it
   /// throws does not end the thread.
   explicit CleanupScheduler(std::function<std::chrono::milliseconds()> look)
       : look_(std::move(look)) {}
-  ~CleanupScheduler() { stop(); }
+  ~CleanupScheduler();
   CleanupScheduler(const CleanupScheduler&) = delete;
   CleanupScheduler& operator=(const CleanupScheduler&) = delete;
 
@@ -30,14 +29,13 @@ class CleanupScheduler {
   bool running() const noexcept;
 
  private:
-  void loop();
+  struct Worker;
+  /// This process's; nullptr before its first start().
+  Worker* worker() const noexcept;
+  void loop(Worker& worker);
 
   const std::function<std::chrono::milliseconds()> look_;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  bool woken_ = false, stopping_ = false;
-  std::thread thread_;
-  int process_ = 0;  // that started it: in the child of a fork there is no thread to join
+  std::atomic<Worker*> worker_{nullptr};
 };
 
 }  // namespace bitnet

@@ -5,26 +5,30 @@
 #include <thread>
 
 namespace bitnet {
-namespace {
-
-void add(CleanupResult& sum, const CleanupResult& more) {
-  sum.bytes_returned += more.bytes_returned;
-  sum.blocks_moved += more.blocks_moved;
-  sum.bytes_moved += more.bytes_moved;
-  sum.blocks_compressed += more.blocks_compressed;
-  sum.moves_undone += more.moves_undone;
-  sum.complete = more.complete;
-}
-
-}  // namespace
 
 std::string_view to_string(CleanupKind kind) noexcept {
   constexpr std::string_view kNames[] = {"idle", "pressure", "periodic", "device", "generational"};
   return kNames[static_cast<int>(kind)];
 }
 
+// All but `complete`.
+void CleanupRun::add(const CleanupResult& more) noexcept {
+  result_.bytes_returned += more.bytes_returned;
+  result_.blocks_moved += more.blocks_moved;
+  result_.bytes_moved += more.bytes_moved;
+  result_.blocks_compressed += more.blocks_compressed;
+  result_.moves_undone += more.moves_undone;
+}
+
+bool CleanupRun::is_cancelled() noexcept {
+  if (!cancelled_) return false;
+  result_.complete = false;
+  return true;
+}
+
 void CleanupRun::trim(CleanupClock::duration age, std::optional<Device> device,
                       std::uint64_t min_block_bytes) {
+  if (is_cancelled()) return;
   TrimRequest request;
   request.device = device;
   request.min_age =
@@ -33,13 +37,15 @@ void CleanupRun::trim(CleanupClock::duration age, std::optional<Device> device,
                                                      : config_.thresholds.age.min_age);
   request.min_block_bytes = std::max(min_block_bytes, config_.thresholds.size.min_block_bytes);
   request.deadline = deadline_;
-  add(result_, target_.trim(request));
+  const CleanupResult done = target_.trim(request);
+  add(done);
+  result_.complete = result_.complete && done.complete;
 }
 
 // `step(max_blocks)` does at most so much and returns its result.
 template <class Step>
 void CleanupRun::in_batches(Step&& step) {
-  for (;;) {
+  while (!is_cancelled()) {
     const std::uint64_t left =
         config_.policy.max_blocks - std::min(config_.policy.max_blocks, blocks_);
     if (left == 0) {
@@ -51,15 +57,18 @@ void CleanupRun::in_batches(Step&& step) {
     const CleanupResult done = step(most);
     const std::uint64_t blocks = done.blocks_moved + done.blocks_compressed;
     blocks_ += blocks;
-    add(result_, done);
-    if (done.complete || blocks == 0 || !config_.policy.incremental) return;
-    if (CleanupClock::now() >= deadline_) return;
+    add(done);
+    if (done.complete) return;
+    if (blocks == 0 || !config_.policy.incremental || CleanupClock::now() >= deadline_) {
+      result_.complete = false;
+      return;
+    }
     if (config_.policy.cooperative) std::this_thread::yield();
   }
 }
 
 void CleanupRun::compact() {
-  if (!config_.enable_compaction) return;
+  if (!config_.enable_compaction || is_cancelled()) return;
   if (config_.safety.validate) target_.validate();
   in_batches([&](std::uint64_t most) {
     CompactRequest request;

@@ -2,6 +2,7 @@
 // When one kind of cleanup has something to do, and what it does then.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -27,8 +28,10 @@ struct CleanupSituation {
 /// Steps of one run, within its limits of time and blocks.
 class CleanupRun {
  public:
-  CleanupRun(const CleanupConfig& config, CleanupTarget& target, CleanupClock::time_point deadline)
-      : config_(config), target_(target), deadline_(deadline) {}
+  /// Once `cancelled` is set, no step or batch begins.
+  CleanupRun(const CleanupConfig& config, CleanupTarget& target, CleanupClock::time_point deadline,
+             const std::atomic<bool>& cancelled)
+      : config_(config), target_(target), deadline_(deadline), cancelled_(cancelled) {}
 
   /// Memory freed at least `age` ago (and the config's least age), of all devices or one.
   void trim(CleanupClock::duration age, std::optional<Device> device = {},
@@ -36,15 +39,19 @@ class CleanupRun {
   void compact();
   void compress(CleanupClock::duration age);
 
+  /// Sums; complete where each step was.
   const CleanupResult& result() const noexcept { return result_; }
 
  private:
   template <class Step>
   void in_batches(Step&& step);
+  bool is_cancelled() noexcept;
+  void add(const CleanupResult& more) noexcept;
 
   const CleanupConfig& config_;
   CleanupTarget& target_;
   const CleanupClock::time_point deadline_;
+  const std::atomic<bool>& cancelled_;
   CleanupResult result_;
   std::uint64_t blocks_ = 0;
 };
