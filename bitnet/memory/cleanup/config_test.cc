@@ -17,7 +17,8 @@ TEST(CleanupConfig, PresetsAreValidAndDifferAsTheirNamesSay) {
   const CleanupConfig standard, minimal = CleanupConfig::minimal(),
                                 aggressive = CleanupConfig::aggressive(),
                                 debug = CleanupConfig::debug();
-  for (const CleanupConfig& c : {standard, minimal, aggressive, debug}) EXPECT_NO_THROW(c.validate());
+  for (const CleanupConfig& c : {standard, minimal, aggressive, debug})
+    EXPECT_NO_THROW(c.validate());
   EXPECT_EQ(standard.idle_cleanup_interval, milliseconds(30'000));
   EXPECT_EQ(standard.pressure_cleanup_threshold, 0.9);
   EXPECT_EQ(standard.max_cleanup_time, milliseconds(100));
@@ -83,7 +84,7 @@ TEST(CleanupConfig, EachBadFieldIsNamedWithItsValueAndRange) {
   expect("scheduler.interval", [](C& c) { c.scheduler.interval = milliseconds(0); });
   expect("scheduler.device_interval", [](C& c) { c.scheduler.device_interval = milliseconds(0); });
   EXPECT_EQ(error_of([](C& c) { c.max_cleanup_time = milliseconds(0); }),
-            "CleanupConfig: max_cleanup_time is 0 ms, allowed are 1 ms to 86400000 ms");
+            "CleanupConfig: max_cleanup_time is 0 ms, allowed are 1 to 86400000 ms");
 }
 
 }  // namespace
