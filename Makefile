@@ -8,10 +8,10 @@ PROMPT ?= river
 # CMake reads it when a build folder is made: every stage compiles through ccache where it is installed.
 export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
 
-.PHONY: help setup build run test check bench install clean
+.PHONY: help setup build run test check bench bench-memory install clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
 setup:
 	@tools/setup.sh build
@@ -36,6 +36,12 @@ check: ## format, layers, budgets; LINT=1 adds clang-tidy
 
 bench: build ## measure the model engine on this machine (2B4T's shape, random weights)
 	@$(BUILD)/bin/bitnet bench --shape 2b4t
+
+bench-memory: ## compare the memory pool with other allocators (7 minutes); bench-results/memory.html
+	@tools/setup.sh bench-memory
+	@cmake --preset release -B build/bench -DBITNET_BUILD_BENCHMARKS=ON -DBITNET_BUILD_TESTS=OFF -DBITNET_BUILD_EXAMPLES=OFF -DBITNET_BUILD_CLI=OFF > build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@cmake --build build/bench -j $(JOBS) --target bench_memory
+	@python3 bench/memory/compare.py build/bench/bin
 
 install: build ## install to PREFIX (/usr/local)
 	@cmake --install $(BUILD) --prefix $(PREFIX)

@@ -13,7 +13,7 @@ class Ring {
  public:
   void push(std::size_t at, void* block) {
     std::atomic<void*>& place = places_[at % kPlaces];
-    while (place.load(std::memory_order_acquire) != nullptr) relax();
+    for (Wait wait; place.load(std::memory_order_acquire) != nullptr;) wait.once();
     place.store(block, std::memory_order_release);
   }
   void* try_pop(std::size_t at) {
@@ -34,6 +34,7 @@ void producer(const Case& self, const Effort& effort) {
   Ring ring;
   std::atomic<bool> stop{false};
   std::thread consumer([&] {
+    Wait wait;
     for (std::size_t at = 0;;) {
       const bool last = stop.load(std::memory_order_acquire);
       if (void* block = ring.try_pop(at)) {
@@ -42,7 +43,7 @@ void producer(const Case& self, const Effort& effort) {
       } else if (last) {
         return;
       } else {
-        relax();
+        wait.once();
       }
     }
   });

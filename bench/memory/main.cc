@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// bench_memory_<allocator> [--quick] [--variant NAME] [CASE…]: runs the cases whose names begin so
-// (without names: all), a line of JSON for each number. Further names:
-// list, check, version.
+// bench_memory_<allocator> [--quick] [--variant NAME] [CASE…]: runs the cases or folders of
+// cases (without names: all), a line of JSON for each number. Further names: list, check, version.
 #include <array>
 #include <cstdio>
 #include <exception>
@@ -18,12 +17,18 @@ std::array<std::span<const Case>, 5> all_cases() {
   return {block_cases(), exchange_cases(), trace_cases(), resident_cases(), own_cases()};
 }
 
-/// Number of cases whose names begin with `prefix`, after running them.
-int run_cases(std::string_view prefix, const Effort& effort) {
+/// Whether `name` is a case or a folder of cases; "" is all.
+bool selects(std::string_view selection, std::string_view name) {
+  return selection.empty() || (name.starts_with(selection) &&
+                               (name.size() == selection.size() || name[selection.size()] == '/'));
+}
+
+/// Number of cases that `selection` selects, after running them.
+int run_cases(std::string_view selection, const Effort& effort) {
   int count = 0;
   for (const std::span<const Case> cases : all_cases()) {
     for (const Case& one : cases) {
-      if (!std::string_view(one.name).starts_with(prefix)) continue;
+      if (!selects(selection, one.name)) continue;
       one.run(one, effort);
       ++count;
     }
@@ -47,8 +52,7 @@ bool run(std::string_view name, const Effort& effort) {
     return good;
   }
   if (run_cases(name, effort) > 0) return true;
-  std::fprintf(stderr, "no case begins with \"%.*s\"\n", static_cast<int>(name.size()),
-               name.data());
+  std::fprintf(stderr, "there is no case \"%.*s\"\n", static_cast<int>(name.size()), name.data());
   return false;
 }
 

@@ -55,8 +55,16 @@ void tracked_pair(const Case& self, const Effort& effort) {
   });
 }
 
+/// The state that the other cases leave behind before the trace of the comparison runs.
+void warm_up_large_blocks(const Effort& effort) {
+  auto blocks = make_array<void*>(effort.fill_bytes >> 18);  // four times as many bytes
+  for (void*& block : blocks) block = Adapter::allocate(1 << 20);
+  for (void* block : blocks) Adapter::deallocate(block, 1 << 20);
+}
+
 void tracked_trace(const Case& self, const Effort& effort) {
   use_tracked_pool();
+  warm_up_large_blocks(effort);
   Replay replay(effort.requests);
   replay.run_touched();
   emit_levels(self.name, effort.replays, [&] { return replay.run_touched(); });

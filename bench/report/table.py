@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Rows as aligned text."""
+
+
+def number(value):
+    """Three significant digits; a dash where there is none."""
+    if value is None:
+        return "-"
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:,.{digits}f}"
+
+
+def verdict(row):
+    return {True: "met", False: "MISSED", None: ""}[row["met"]]
+
+
+def text(rows, rivals):
+    lines = [["case", "ours", "unit", *rivals, "ratio", "goal", ""]]
+    for row in rows:
+        lines.append([row["case"], number(row["ours"]), row["unit"], *(number(row["rivals"].get(name)) for name in rivals),
+                      number(row["ratio"]), row["goal"], verdict(row)])
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    left = {0, 2, len(widths) - 2, len(widths) - 1}
+    return "\n".join("  ".join(cell.ljust(width) if i in left else cell.rjust(width)
+                               for i, (cell, width) in enumerate(zip(line, widths))).rstrip() for line in lines)
