@@ -78,7 +78,7 @@ def main():
     binaries = {name: path for name, path in found.items() if os.access(path, os.X_OK)}
     if "ours" not in binaries:
         sys.exit(f"compare.py: no bench_memory_ours in {arguments.folder}")
-    versions = {name: run(path, "version", timeout=60)[0]["version"] for name, path in binaries.items()}
+    versions = {name: run(path, "version", timeout=60)[0]["version"].split("-")[0] for name, path in binaries.items()}
     flags = ["--quick"] if arguments.quick else []
     medians = measure(binaries, 1 if arguments.quick else arguments.rounds, flags, 300)
     for name in RIVALS:

@@ -4,7 +4,7 @@ from html import escape
 
 from .table import number
 
-WIDTH, ROW, LEFT, RIGHT = 380, 20, 74, 96
+WIDTH, ROW, LEFT, RIGHT = 380, 20, 74, 112
 
 
 def bars(row, rivals):
