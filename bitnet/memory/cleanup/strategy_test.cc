@@ -226,6 +226,9 @@ TEST_F(Strategies, AnIncompleteTrimIsNotForgottenInACompleteCompaction) {
   const CleanupResult result = run(make_pressure_strategy());
   EXPECT_EQ(result.bytes_returned, 12u);
   EXPECT_FALSE(result.complete);
+  target.on_trim = [&] { return CleanupResult{.complete = target.trims.size() == 2}; };
+  s.devices = {{DeviceKind::cuda, 0}};
+  EXPECT_FALSE(run(make_device_strategy()).complete);
 }
 
 TEST_F(Strategies, NoStepBeginsOnceCancelled) {
