@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# Installs what is missing: tools/setup.sh build|test|check|lint|bench-memory. Debian packages through apt (root or sudo), Python
-# packages for test oracles into build/venv. Does nothing, fast, when all is there.
+# Installs what is missing: tools/setup.sh build|test|check|lint|bench-memory. Debian packages through apt (root or
+# sudo), Python packages for test oracles into build/venv. Does nothing, fast, when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 goal=${1:-build}
