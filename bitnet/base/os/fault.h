@@ -4,8 +4,19 @@
 
 namespace bitnet::os {
 
-enum class Call { map_memory, commit_memory, move_memory, start_thread };
-inline constexpr int kCalls = 4;
+enum class Call {
+  map_memory,
+  commit_memory,
+  move_memory,
+  start_thread,
+  open_shared,
+  size_shared,
+  map_shared,
+  write_file,
+  sync_file,
+  rename_file,
+};
+inline constexpr int kCalls = 10;
 
 /// From now on call number `k` (1 is the next) of this kind fails, and no other; 0: none.
 void fail_call(Call call, int k) noexcept;

@@ -13,19 +13,24 @@
 
 namespace bitnet::os {
 
-/// A regular file mapped read-only, whole. Opening refuses directories, FIFOs, devices (without
+/// copy_on_write: the bytes may be written; what is written stays in this process.
+enum class MapMode { read_only, copy_on_write };
+
+/// A regular file mapped whole. Opening refuses directories, FIFOs, devices (without
 /// blocking on them) and empty files: FileError{io}, kind E_IO, with path and errno text. A file
 /// that shrinks while mapped does not kill the process: pages that are gone read as zero and lost()
 /// turns true; whoever computed from the bytes calls check_intact() before it believes the result.
 class MappedFile {
  public:
-  explicit MappedFile(const std::string& path);
+  explicit MappedFile(const std::string& path, MapMode mode = MapMode::read_only);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
   std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
   std::string_view text() const noexcept { return {reinterpret_cast<const char*>(data_), size_}; }
+  /// Throws Error{invalid_argument} unless copy_on_write.
+  std::span<std::byte> writable_bytes() const;
   const std::string& path() const noexcept { return path_; }
 
   /// True once a page of the mapping could not be read (file truncated, I/O error).
@@ -40,7 +45,8 @@ class MappedFile {
 
  private:
   std::string path_;
-  const std::byte* data_ = nullptr;
+  MapMode mode_;
+  std::byte* data_ = nullptr;
   std::size_t size_ = 0;
   int guard_slot_ = -1;
 };

@@ -113,13 +113,14 @@ PackedBlock pack_or_store(std::span<const std::byte> content) {
   return block;
 }
 
-void unpack_block(const PackedBlock& block, std::span<std::byte> to) {
+void unpack_block(const Packing& block, std::span<const std::byte> payload,
+                  std::span<std::byte> to) {
   require(to.size() == block.bytes, "packed block: its place has another size");
   if (block.element_bytes != 1 && block.element_bytes != 2 && block.element_bytes != 4)
     fail_damaged("the size of its elements is none of 1, 2, 4");
   if (block.codec == CodecId::stored) {
-    if (block.payload.size() != to.size()) fail_damaged("it is shorter or longer than it says");
-    std::copy(block.payload.begin(), block.payload.end(), to.begin());
+    if (payload.size() != to.size()) fail_damaged("it is shorter or longer than it says");
+    std::copy(payload.begin(), payload.end(), to.begin());
   } else {
     const BlockCodec* codec = find_codec(block.codec);
     if (!codec)
@@ -127,10 +128,10 @@ void unpack_block(const PackedBlock& block, std::span<std::byte> to) {
                                   std::to_string(static_cast<int>(block.codec)) +
                                   " is not built in");
     if (block.element_bytes == 1) {
-      if (!codec->decompress(block.payload, to)) fail_damaged("its payload does not unpack");
+      if (!codec->decompress(payload, to)) fail_damaged("its payload does not unpack");
     } else {
       std::vector<std::byte> grouped(to.size());
-      if (!codec->decompress(block.payload, grouped)) fail_damaged("its payload does not unpack");
+      if (!codec->decompress(payload, grouped)) fail_damaged("its payload does not unpack");
       ungroup(grouped, to.data(), block.element_bytes);
     }
   }

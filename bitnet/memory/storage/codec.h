@@ -29,12 +29,16 @@ std::span<const BlockCodec> codecs() noexcept;
 /// nullptr where it is not built in.
 const BlockCodec* find_codec(CodecId id) noexcept;
 
-/// A packed block: self-contained but for the codec.
-struct PackedBlock {
+/// How a block is packed.
+struct Packing {
   CodecId codec = CodecId::stored;
   std::uint8_t element_bytes = 1;  // bytes were regrouped by their place in elements of so many
   std::uint64_t bytes = 0;         // unpacked
   std::uint64_t checksum = 0;      // xxh64 of the unpacked bytes
+};
+
+/// A packed block: self-contained but for the codec.
+struct PackedBlock : Packing {
   std::vector<std::byte> payload;
 };
 
@@ -46,8 +50,13 @@ std::optional<PackedBlock> pack_block(std::span<const std::byte> content, double
 /// As pack_block(), stored as it is where nothing is won. Throws std::bad_alloc.
 PackedBlock pack_or_store(std::span<const std::byte> content);
 
-/// Trusts nothing of `block`. Throws Error: corrupt_file (sizes, payload or checksum are wrong),
-/// unsupported (a codec that is not built in), invalid_argument (`to` has another size).
-void unpack_block(const PackedBlock& block, std::span<std::byte> to);
+/// Trusts nothing of `block` and `payload`. Throws Error: corrupt_file (sizes, payload or checksum
+/// are wrong), unsupported (a codec that is not built in), invalid_argument (`to` has another
+/// size).
+void unpack_block(const Packing& block, std::span<const std::byte> payload,
+                  std::span<std::byte> to);
+inline void unpack_block(const PackedBlock& block, std::span<std::byte> to) {
+  unpack_block(block, block.payload, to);
+}
 
 }  // namespace bitnet::storage

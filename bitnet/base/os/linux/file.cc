@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "bitnet/base/error.h"
+#include "bitnet/base/os/fault.h"
 #include "bitnet/base/os/linux/sigbus_guard.h"
 
 namespace bitnet::os {
@@ -56,20 +57,27 @@ std::uint64_t open_regular(const std::string& path, int fd) {
 
 }  // namespace
 
-MappedFile::MappedFile(const std::string& path) : path_(path) {
+MappedFile::MappedFile(const std::string& path, MapMode mode) : path_(path), mode_(mode) {
   const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   size_ = open_regular(path, fd.get());
   if (size_ == 0)
     throw FileError(Errc::io, {"E_IO", path, 0, "file size", "0 bytes", "the file is empty"});
-  void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+  const bool writable = mode == MapMode::copy_on_write;
+  void* address = ::mmap(nullptr, size_, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_PRIVATE,
+                         fd.get(), 0);
   if (address == MAP_FAILED) fail_io(path, "mmap", errno);
-  data_ = static_cast<const std::byte*>(address);
-  guard_slot_ = guard_mapping(data_, size_);
+  data_ = static_cast<std::byte*>(address);
+  guard_slot_ = guard_mapping(data_, size_, writable);
 }
 
 MappedFile::~MappedFile() {
   release_mapping(guard_slot_);
-  ::munmap(const_cast<std::byte*>(data_), size_);
+  ::munmap(data_, size_);
+}
+
+std::span<std::byte> MappedFile::writable_bytes() const {
+  require(mode_ == MapMode::copy_on_write, "a read-only mapping cannot be written");
+  return {data_, size_};
 }
 
 bool MappedFile::lost() const noexcept { return mapping_lost(guard_slot_); }
@@ -82,14 +90,14 @@ void MappedFile::check_intact() const {
 
 void MappedFile::will_need(std::uint64_t offset, std::uint64_t length) const noexcept {
   const std::uint64_t begin = offset & ~std::uint64_t{kMappingPage - 1};
-  ::madvise(const_cast<std::byte*>(data_) + begin, length + (offset - begin), MADV_WILLNEED);
+  ::madvise(data_ + begin, length + (offset - begin), MADV_WILLNEED);
 }
 
 void MappedFile::dont_need(std::uint64_t offset, std::uint64_t length) const noexcept {
   // Whole pages inside the range only: a neighbour may still be in use.
   const std::uint64_t begin = (offset + kMappingPage - 1) & ~std::uint64_t{kMappingPage - 1};
   const std::uint64_t end = (offset + length) & ~std::uint64_t{kMappingPage - 1};
-  if (end > begin) ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
+  if (end > begin) ::madvise(data_ + begin, end - begin, MADV_DONTNEED);
 }
 
 std::string read_file(const std::string& path, std::uint64_t max_bytes) {
@@ -143,6 +151,7 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 void AtomicFile::flush() {
   std::size_t done = 0;
   while (done < buffer_.size()) {
+    if (must_fail(Call::write_file)) fail_io(path_, "write", ENOSPC, size_ - buffer_.size() + done);
     const ssize_t put = ::write(fd_, buffer_.data() + done, buffer_.size() - done);
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) fail_io(path_, "write", errno, size_ - buffer_.size() + done);
@@ -153,7 +162,9 @@ void AtomicFile::flush() {
 
 void AtomicFile::commit() {
   flush();
+  if (must_fail(Call::sync_file)) fail_io(path_, "fsync", EIO, size_);
   if (::fsync(fd_) != 0) fail_io(path_, "fsync", errno, size_);
+  if (must_fail(Call::rename_file)) fail_io(path_, "rename", EACCES);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_io(path_, "rename", errno);
   ::close(fd_);
   fd_ = -1;

@@ -16,6 +16,7 @@ namespace {
 struct Slot {
   std::atomic<std::uintptr_t> begin{0};
   std::atomic<std::size_t> size{0};
+  std::atomic<bool> writable{false};
   std::atomic<bool> lost{false};
 };
 std::array<Slot, 4096> slots;
@@ -42,8 +43,10 @@ void on_sigbus(int signal, siginfo_t* info, void* context) {
     const std::uintptr_t begin = slot.begin.load(std::memory_order_relaxed);
     if (size == 0 || address < begin || address - begin >= size) continue;
     void* page = reinterpret_cast<void*>(address & ~(kMappingPage - 1));
+    const int access =
+        slot.writable.load(std::memory_order_relaxed) ? PROT_READ | PROT_WRITE : PROT_READ;
     void* zeros =
-        ::mmap(page, kMappingPage, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        ::mmap(page, kMappingPage, access, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     if (zeros == MAP_FAILED) break;
     slot.lost.store(true, std::memory_order_relaxed);
     return;
@@ -61,13 +64,14 @@ void install() {
 
 }  // namespace
 
-int guard_mapping(const void* data, std::size_t size) noexcept {
+int guard_mapping(const void* data, std::size_t size, bool writable) noexcept {
   static std::once_flag once;
   static std::mutex mutex;
   std::call_once(once, install);
   const std::lock_guard lock(mutex);
   for (std::size_t i = 0; i < slots.size(); ++i) {
     if (slots[i].size.load(std::memory_order_relaxed) != 0) continue;
+    slots[i].writable.store(writable, std::memory_order_relaxed);
     slots[i].lost.store(false, std::memory_order_relaxed);
     slots[i].begin.store(reinterpret_cast<std::uintptr_t>(data), std::memory_order_relaxed);
     slots[i].size.store(size, std::memory_order_release);

@@ -10,9 +10,10 @@ namespace bitnet::os {
 
 inline constexpr std::size_t kMappingPage = 4096;
 
-/// Watches [data, data + size) and installs the handler at first use. Returns a slot, -1 where all
-/// 4096 are taken (the mapping then works without the guard).
-int guard_mapping(const void* data, std::size_t size) noexcept;
+/// Watches [data, data + size), whose pages of zeros can be written where `writable`, and installs
+/// the handler at first use. Returns a slot, -1 where all 4096 are taken (the mapping then works
+/// without the guard).
+int guard_mapping(const void* data, std::size_t size, bool writable = false) noexcept;
 void release_mapping(int slot) noexcept;
 bool mapping_lost(int slot) noexcept;
 
