@@ -41,11 +41,10 @@ std::uint64_t Footprint::excess() const noexcept {
 }
 
 void Footprint::return_excess(Arenas& first) noexcept {
-  const auto never = [](void*) { return false; };
-  if (const std::uint64_t units = excess()) first.trim(units, 0, 1, never, nullptr);
+  if (const std::uint64_t units = excess()) first.shrink(units);
   for (int i = 0; i < count_; ++i)
     if (arenas_[i] != &first)
-      if (const std::uint64_t units = excess()) arenas_[i]->trim(units, 0, 1, never, nullptr);
+      if (const std::uint64_t units = excess()) arenas_[i]->shrink(units);
 }
 
 Arenas::Arenas(const Config& config, Metadata& metadata, Footprint& footprint)
@@ -123,29 +122,53 @@ bool Arenas::purge(std::byte* pages, std::size_t bytes) noexcept {
   return purged;
 }
 
-std::uint64_t Arenas::trim(std::uint64_t max_units, std::uint64_t min_age_ms,
-                           std::uint32_t min_units, bool (*out_of_time)(void*),
-                           void* context) noexcept {
+std::uint64_t Arenas::purge_counted(std::byte* pages, std::size_t bytes) noexcept {
+  const std::size_t resident = os::resident_bytes(pages, bytes);
+  return purge(pages, bytes) ? resident : 0;
+}
+
+void Arenas::shrink(std::uint64_t units) noexcept {
+  // Whole huge pages: a part of one costs more to return than it is worth.
+  constexpr std::uint32_t kChunk = os::kHugePageBytes / kUnitBytes;
+  const std::lock_guard lock(mutex_);
+  std::uint64_t left = units;
+  buddy_.clean(static_cast<std::uint32_t>(std::min<std::uint64_t>(units, config_.units)),
+               [&](std::uint32_t first, std::uint32_t count) -> std::uint32_t {
+                 const std::uint64_t end = (first + left + kChunk - 1) / kChunk * kChunk;
+                 const auto part =
+                     static_cast<std::uint32_t>(std::min<std::uint64_t>(count, end - first));
+                 if (!purge(address(first), std::size_t{part} * kUnitBytes)) return 0;
+                 left -= std::min<std::uint64_t>(left, part);
+                 return part;
+               });
+  publish();
+}
+
+Arenas::Trimmed Arenas::trim(std::uint64_t max_bytes, std::uint64_t min_age_ms,
+                             std::uint32_t min_units, bool (*out_of_time)(void*),
+                             void* context) noexcept {
   const std::lock_guard lock(mutex_);
   const auto now = static_cast<std::uint32_t>(os::coarse_milliseconds());
-  const auto purge_run = [&](std::uint32_t first, std::uint32_t units) {
-    if (units < min_units || out_of_time(context)) return false;
+  Trimmed trimmed;
+  const auto purge_run = [&](std::uint32_t first, std::uint32_t units) -> std::uint32_t {
+    if (units < min_units || trimmed.bytes >= max_bytes || out_of_time(context)) return 0;
     if (min_age_ms > 0)
       for (std::uint32_t unit = first; unit < first + units; ++unit)
-        if (now - freed_ms_[unit] < min_age_ms) return false;
-    return purge(address(first), std::size_t{units} * kUnitBytes);
+        if (now - freed_ms_[unit] < min_age_ms) return 0;
+    const std::size_t bytes = std::size_t{units} * kUnitBytes;
+    const std::size_t resident = os::resident_bytes(address(first), bytes);
+    if (!purge(address(first), bytes)) return 0;
+    trimmed.bytes += resident;
+    return units;
   };
-  std::uint64_t returned = 0;
   // A block that became clean may have joined a dirty one: again, until nothing changes.
-  while (returned < max_units && buddy_.dirty_units() > 0) {
-    const auto left =
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(max_units - returned, config_.units));
-    const std::uint32_t cleaned = buddy_.clean(left, purge_run);
+  while (buddy_.dirty_units() > 0) {
+    const std::uint32_t cleaned = buddy_.clean(config_.units, purge_run);
     if (cleaned == 0) break;
-    returned += cleaned;
+    trimmed.units += cleaned;
   }
   publish();
-  return returned;
+  return trimmed;
 }
 
 Arenas::Space Arenas::space() const {

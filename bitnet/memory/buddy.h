@@ -29,8 +29,8 @@ class Buddy {
   void give(std::uint32_t unit, std::uint32_t units, bool dirty) noexcept;
 
   /// Calls `purge(first, units)` for runs of dirty free units from the highest address of the
-  /// largest blocks on, until it returned `max_units` or none is left; where it returns true the
-  /// run is clean. Returns the units that became clean.
+  /// largest blocks on, until `max_units` are clean or none is left. It returns how many units from
+  /// the run's beginning on are clean now. Returns the sum.
   template <class Purge>
   std::uint32_t clean(std::uint32_t max_units, Purge&& purge);
 
@@ -82,13 +82,11 @@ std::uint32_t Buddy::clean(std::uint32_t max_units, Purge&& purge) {
         const std::uint32_t clean_end = run_of_dirty(unit, end, false);
         const std::uint32_t dirty_end = run_of_dirty(clean_end, end, true);
         if (dirty_end > clean_end) {
-          if (purge(clean_end, dirty_end - clean_end)) {
-            const std::uint32_t changed = mark(clean_end, dirty_end - clean_end, false);
-            dirty_units_ -= changed;
-            cleaned += changed;
-          } else {
-            all = false;
-          }
+          const std::uint32_t purged =
+              cleaned < max_units ? purge(clean_end, dirty_end - clean_end) : 0;
+          dirty_units_ -= mark(clean_end, purged, false);
+          cleaned += purged;
+          all = all && purged == dirty_end - clean_end;
         }
         unit = dirty_end;
       }
