@@ -64,10 +64,16 @@ class Arenas {
   /// `dirty`: the units may hold memory.
   void give(std::uint32_t unit, std::uint32_t units, bool dirty = true) noexcept;
 
-  /// Returns dirty units freed `min_age_ms` ago or longer in runs of at least `min_units`, up to
-  /// `max_units`; the units returned.
-  std::uint64_t trim(std::uint64_t max_units, std::uint64_t min_age_ms, std::uint32_t min_units,
-                     bool (*out_of_time)(void*), void* context) noexcept;
+  struct Trimmed {
+    std::uint64_t units = 0;  // no longer dirty
+    std::uint64_t bytes = 0;  // of these in memory until then
+  };
+  /// Returns dirty units freed `min_age_ms` ago or longer in runs of at least `min_units`, until
+  /// `max_bytes` went back or it is out of time.
+  Trimmed trim(std::uint64_t max_bytes, std::uint64_t min_age_ms, std::uint32_t min_units,
+               bool (*out_of_time)(void*), void* context) noexcept;
+  /// Returns `units` dirty units; quick, uncounted.
+  void shrink(std::uint64_t units) noexcept;
 
   std::byte* address(std::uint32_t unit) const noexcept {
     return config_.base + std::size_t{unit} * kUnitBytes;
@@ -82,8 +88,8 @@ class Arenas {
     return static_cast<std::size_t>(static_cast<const std::byte*>(address) - config_.base) <
            std::size_t{config_.units} * kUnitBytes;
   }
-  /// Gives back the memory of pages in units that are taken.
-  bool purge(std::byte* pages, std::size_t bytes) noexcept;
+  /// Gives back the memory of pages in units that are taken; the bytes that were in memory.
+  std::uint64_t purge_counted(std::byte* pages, std::size_t bytes) noexcept;
 
   std::uint64_t taken_units() const noexcept { return taken_.load(std::memory_order_relaxed); }
   std::uint64_t dirty_units() const noexcept { return dirty_.load(std::memory_order_relaxed); }
@@ -103,6 +109,7 @@ class Arenas {
   bool open_arena() noexcept;
   std::uint32_t take_locked(std::uint32_t units, std::uint32_t align, Buddy::From from) noexcept;
   void publish() noexcept;
+  bool purge(std::byte* pages, std::size_t bytes) noexcept;
 
   Config config_;
   Footprint& footprint_;

@@ -29,8 +29,7 @@ CleanupResult HybridMemoryPool::State::trim(const TrimRequest& request) {
     const auto min_units = static_cast<std::uint32_t>(
         std::clamp<std::uint64_t>(request.min_block_bytes / kUnitBytes, 1, memory::kArenaUnits));
     for (memory::Arenas* arenas : {&host.large().arenas(), &host.small().arenas()})
-      result.bytes_returned +=
-          arenas->trim(left() / kUnitBytes, age, min_units, late, context) * kUnitBytes;
+      result.bytes_returned += arenas->trim(left(), age, min_units, late, context).bytes;
     if (request.min_block_bytes < kUnitBytes && left() > 0)
       result.bytes_returned += host.small().purge_free_pages(left(), age, late, context);
   }

@@ -319,6 +319,23 @@ TEST(HybridMemoryPool, FragmentationSaysWhatItMeans) {
   EXPECT_EQ(empty.largest_free_bytes, 256u << 20) << "an emptied arena is one block again";
 }
 
+TEST(HybridMemoryPool, TrimSaysWhatTheSystemGotBackAndNoMore) {
+  HybridMemoryPool pool;
+  std::vector<MemoryHandle> blocks;
+  for (int i = 0; i < 100; ++i) blocks.push_back(pool.allocate(300'000));
+  for (int i = 0; i < 50; ++i) std::memset(blocks[static_cast<std::size_t>(i)].data(), 1, 300'000);
+  blocks.resize(10);
+  // 40 of the 90 freed blocks were ever written.
+  const std::uint64_t returned = pool.trim().bytes_returned;
+  EXPECT_GE(returned, 39u * 290'000);
+  EXPECT_LE(returned, 42u * 310'000);
+  EXPECT_EQ(pool.trim().bytes_returned, 0u) << "nothing is left to return";
+  blocks.clear();
+  const std::uint64_t rest = pool.trim().bytes_returned;
+  EXPECT_GE(rest, 10u * 290'000);
+  EXPECT_LE(rest, 12u * 310'000) << "pages that went back before count once";
+}
+
 TEST(HybridMemoryPool, HugeNumaAndLockedPagesAreAskedFor) {
   // AddressSanitizer makes munlock() do nothing.
   if (memory::kPoisoning) GTEST_SKIP() << "locked pages cannot be unlocked under AddressSanitizer";

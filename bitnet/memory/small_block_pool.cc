@@ -257,11 +257,10 @@ std::uint64_t SmallBlockPool::purge_free_pages(std::uint64_t max_bytes, std::uin
         const std::size_t end = block == num_blocks ? kSizeClasses[i].span_units * kUnitBytes
                                                     : (block * block_bytes) & ~(os::kPageBytes - 1);
         if (end <= begin) continue;
-        if (arenas_.purge(start_of(span) + begin, end - begin))
-          pages += static_cast<std::uint32_t>((end - begin) / os::kPageBytes);
+        returned += arenas_.purge_counted(start_of(span) + begin, end - begin);
+        pages += static_cast<std::uint32_t>((end - begin) / os::kPageBytes);
       }
       const std::uint64_t more = pages > span.purged_pages ? pages - span.purged_pages : 0;
-      returned += more * os::kPageBytes;
       purged_bytes_.fetch_add(more * os::kPageBytes, std::memory_order_relaxed);
       span.purged_pages += static_cast<std::uint32_t>(more);
     }

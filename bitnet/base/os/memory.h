@@ -24,6 +24,8 @@ void* reserve_pages(std::size_t bytes, std::size_t alignment) noexcept;
 bool commit_pages(void* pages, std::size_t bytes) noexcept;
 /// Gives the memory of whole pages back and keeps their addresses: they read as zeros again.
 bool purge_pages(void* pages, std::size_t bytes) noexcept;
+/// How many of these bytes of whole pages are in memory; all of them where the system cannot tell.
+std::size_t resident_bytes(const void* pages, std::size_t bytes) noexcept;
 /// Whether the pages are backed by huge pages is a wish that a system may ignore.
 void advise_huge_pages(void* pages, std::size_t bytes, bool huge) noexcept;
 /// Moves the memory of whole pages from `from` to `to`, both committed and apart; `from` reads as

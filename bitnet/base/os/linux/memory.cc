@@ -89,6 +89,21 @@ bool purge_pages(void* pages, std::size_t bytes) noexcept {
   return ::madvise(pages, bytes, MADV_DONTNEED) == 0;
 }
 
+std::size_t resident_bytes(const void* pages, std::size_t bytes) noexcept {
+  unsigned char in_memory[1024];  // one for each page
+  std::size_t resident = 0;
+  for (std::size_t done = 0; done < bytes;) {
+    const std::size_t part = std::min(bytes - done, sizeof in_memory * kPageBytes);
+    auto* at = const_cast<char*>(static_cast<const char*>(pages)) + done;
+    if (::mincore(at, part, in_memory) != 0) return bytes;
+    resident +=
+        static_cast<std::size_t>(std::count_if(in_memory, in_memory + part / kPageBytes,
+                                               [](unsigned char page) { return (page & 1) != 0; }));
+    done += part;
+  }
+  return resident * kPageBytes;
+}
+
 void advise_huge_pages(void* pages, std::size_t bytes, bool huge) noexcept {
   ::madvise(pages, whole_pages(bytes), huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
