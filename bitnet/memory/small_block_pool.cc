@@ -198,29 +198,31 @@ bool SmallBlockPool::flush(std::uint32_t first_class) noexcept {
   bool any = false;
   for (std::uint32_t i = first_class; i < kNumClasses; ++i) {
     Class& c = classes_[i];
-    // Without the lock: a flush that misses what another thread just gave is as good as one that
-    // came earlier.
-    std::uint32_t empty[kMaxTransfer + 1];
+    std::uint32_t empty[2 * kMaxTransfer];
     std::uint32_t num_empty = 0;
     {
       const std::lock_guard lock(c.mutex);
       const std::uint32_t waiting = c.transfer_count.load(std::memory_order_relaxed);
-      if (waiting == 0 && c.kept == kNoUnit) continue;
+      any |= waiting > 0;
       const auto now = static_cast<std::uint32_t>(os::coarse_milliseconds());
       for (std::uint32_t k = 0; k < waiting; ++k) {
         const std::uint32_t unit = put(c, c.transfer[k], now);
         if (unit != kNoUnit) empty[num_empty++] = unit;
       }
       c.transfer_count.store(0, std::memory_order_relaxed);
-      if (c.kept != kNoUnit) {
-        Span& span = spans_[c.kept];
+      // The one that is kept, and those that a grow() added but nobody took from: another thread's
+      // blocks came in between.
+      for (std::uint32_t unit = c.first; unit != kNoUnit && num_empty < 2 * kMaxTransfer;) {
+        Span& span = spans_[unit];
+        unit = span.next;
+        if (span.free_blocks != kSizeClasses[i].span_blocks) continue;
         unlist(c, span);
         --c.spans;
         c.free_blocks -= span.free_blocks;
-        empty[num_empty++] = c.kept;
-        c.kept = kNoUnit;
+        empty[num_empty++] = span.unit;
       }
-      any = true;
+      c.kept = kNoUnit;
+      any |= num_empty > 0;
     }
     for (std::uint32_t k = 0; k < num_empty; ++k) release(empty[k]);
   }
