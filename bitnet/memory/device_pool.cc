@@ -15,8 +15,6 @@ constexpr std::size_t kStep = 512;
 constexpr std::size_t kSmallBlock = 1u << 20, kSmallSegment = 2u << 20;
 constexpr std::size_t kMediumBlock = 16u << 20, kMediumSegment = 32u << 20;
 constexpr std::size_t kHugeStep = 2u << 20;
-// A block with more left over than this is cut; a huge one only where much would be wasted.
-constexpr std::size_t kLeastRest = kStep;
 
 std::size_t round_up(std::size_t bytes, std::size_t step) noexcept {
   return (bytes + step - 1) & ~(step - 1);
@@ -131,7 +129,7 @@ DevicePool::Block* DevicePool::cut(Block* block, std::size_t bytes, std::size_t 
     rest->state = BlockState::free;
     set_of(rest).insert(rest);
   }
-  if (block->bytes - bytes >= kLeastRest) {
+  if (block->bytes - bytes >= kStep) {
     Block* rest = split(block, bytes);
     rest->state = BlockState::free;
     set_of(rest).insert(rest);
@@ -147,14 +145,29 @@ DevicePool::Block* DevicePool::take(std::size_t bytes, std::size_t alignment, St
   return block ? cut(block, bytes, alignment) : nullptr;
 }
 
+bool DevicePool::passed(Block& block, bool wait) {
+  while (!block.waits_for.empty()) {
+    const Event event = block.waits_for.back();
+    if (wait)
+      driver_->synchronize(event);
+    else if (!driver_->is_done(event))
+      return false;
+    driver_->release(event);
+    block.waits_for.pop_back();
+  }
+  return true;
+}
+
 bool DevicePool::collect(bool wait) {
   bool any = false;
   for (auto& [id, stream] : streams_) {
     settle_recent(stream);
     // One event behind all frees of the stream so far, and only where somebody asks for them.
     if (!stream.free.empty() &&
-        (stream.marks.empty() || stream.marks.back().free < stream.last_free))
+        (stream.marks.empty() || stream.marks.back().free < stream.last_free)) {
+      stream.marks.reserve(stream.marks.size() + 1);  // an event that is recorded is remembered
       stream.marks.push_back({driver_->record(Stream{id}), stream.last_free});
+    }
     std::uint64_t passed = 0;
     while (!stream.marks.empty()) {
       const Mark mark = stream.marks.front();
@@ -181,43 +194,50 @@ bool DevicePool::collect(bool wait) {
     for (Block* block : unused) add_free(block);
     any |= !unused.empty();
   }
-  std::erase_if(waiting_, [&](Block* block) {
-    while (!block->waits_for.empty()) {
-      const Event event = block->waits_for.back();
-      if (wait)
-        driver_->synchronize(event);
-      else if (!driver_->is_done(event))
-        return false;
-      driver_->release(event);
-      block->waits_for.pop_back();
+  for (std::size_t i = 0; i < waiting_.size();) {
+    Block* block = waiting_[i];
+    if (!passed(*block, wait)) {
+      ++i;
+      continue;
     }
+    waiting_[i] = waiting_.back();
+    waiting_.pop_back();
     block->any_stream = true;
     add_free(block);
     any = true;
-    return true;
-  });
+  }
   return any;
 }
 
 DevicePool::Block* DevicePool::grow(std::size_t bytes, std::size_t alignment) {
   const std::size_t step = std::max(alignment, kStep);
-  for (std::size_t size : {segment_bytes(bytes), round_up(bytes, kStep)}) {
-    if (max_bytes_ != 0 && (size > max_bytes_ || committed_bytes_ > max_bytes_ - size)) continue;
-    auto* memory = static_cast<std::byte*>(driver_->allocate(size, step));
-    if (!memory) continue;
-    segments_.push_back({memory, size, step});
-    auto made = std::make_unique<Block>();
-    Block* block = made.get();
-    block->address = memory;
-    block->bytes = size;
-    block->segment = std::prev(segments_.end());
-    block->any_stream = true;
-    blocks_.emplace(memory, std::move(made));
-    committed_bytes_ += size;
-    peak_committed_bytes_ = std::max(peak_committed_bytes_, committed_bytes_);
-    return cut(block, bytes, alignment);
+  const std::size_t exact = round_up(bytes, kStep);
+  for (std::size_t size = segment_bytes(bytes);; size = exact) {
+    if (max_bytes_ == 0 || (size <= max_bytes_ && committed_bytes_ <= max_bytes_ - size)) {
+      std::list<Segment> segment(1, {nullptr, size, step});
+      auto made = std::make_unique<Block>();
+      Block* block = made.get();
+      if (auto* memory = static_cast<std::byte*>(driver_->allocate(size, step))) {
+        segment.front().memory = memory;
+        try {
+          blocks_.emplace(memory, std::move(made));
+        } catch (...) {
+          driver_->deallocate(memory, size, step);
+          throw;
+        }
+        block->address = memory;
+        block->bytes = size;
+        block->segment = segment.begin();
+        block->any_stream = true;
+        block->state = BlockState::free;
+        segments_.splice(segments_.end(), segment);
+        committed_bytes_ += size;
+        peak_committed_bytes_ = std::max(peak_committed_bytes_, committed_bytes_);
+        return cut(block, bytes, alignment);
+      }
+    }
+    if (size == exact) return nullptr;
   }
-  return nullptr;
 }
 
 void* DevicePool::allocate(std::size_t bytes, std::size_t alignment, Stream stream) {
@@ -253,17 +273,19 @@ bool DevicePool::free(void* address, Stream stream) noexcept {
   if (found == blocks_.end() || found->second->state != BlockState::live) return false;
   Block* block = found->second.get();
   live_bytes_ -= block->bytes;
-  if (!(block->stream == stream)) block->also_used.push_back(block->stream);
-  block->stream = stream;
   block->freed_at = ++frees_;
+  // Where a step below fails the block stays like this, out of use, until the pool's end.
+  block->state = BlockState::waiting;
   try {
+    if (!(block->stream == stream)) block->also_used.push_back(block->stream);
+    block->stream = stream;
     if (!block->also_used.empty() && !lost_) {
       // Used by several streams: it serves nobody before all of them are done.
       block->also_used.push_back(stream);
-      block->state = BlockState::waiting;
+      block->waits_for.reserve(block->also_used.size());
+      waiting_.push_back(block);
       for (const Stream user : block->also_used) block->waits_for.push_back(driver_->record(user));
       block->also_used.clear();
-      waiting_.push_back(block);
       return true;
     }
     StreamBlocks& mine = streams_[stream.id];
@@ -272,9 +294,9 @@ bool DevicePool::free(void* address, Stream stream) noexcept {
     block->state = BlockState::recent;
     mine.recent[mine.num_recent++] = block;
   } catch (const Error&) {
-    lost_ = true;  // the block is not reused: it stays as it is until the pool's end
+    lost_ = true;
   } catch (const std::bad_alloc&) {
-    // It stays out of use until the pool's end.
+    // Its bytes are missed, nothing else.
   }
   return true;
 }
@@ -293,10 +315,14 @@ void DevicePool::use_on(void* address, Stream stream) {
 std::uint64_t DevicePool::trim(std::uint64_t max_bytes, std::uint64_t min_age_ms,
                                std::uint64_t min_bytes) {
   const std::lock_guard lock(mutex_);
-  return guarded([&] {
+  if (lost_) return 0;
+  try {
     collect(false);
-    return trim_locked(max_bytes, min_age_ms, min_bytes);
-  });
+  } catch (const Error&) {
+    lost_ = true;
+    return 0;
+  }
+  return trim_locked(max_bytes, min_age_ms, min_bytes);
 }
 
 std::uint64_t DevicePool::trim_locked(std::uint64_t max_bytes, std::uint64_t min_age_ms,

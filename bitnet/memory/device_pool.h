@@ -43,7 +43,7 @@ class DevicePool {
   void use_on(void* block, Stream stream);
 
   /// Returns empty segments of at least `min_bytes`, freed `min_age_ms` ago or longer, to the
-  /// driver, up to `max_bytes`; the bytes returned.
+  /// driver, up to `max_bytes`; the bytes returned. A lost device returns nothing.
   std::uint64_t trim(std::uint64_t max_bytes, std::uint64_t min_age_ms = 0,
                      std::uint64_t min_bytes = 0);
   bool owns(const void* block) const noexcept;
@@ -101,6 +101,7 @@ class DevicePool {
   void settle_recent(StreamBlocks& stream);
   /// Moves what other streams no longer use to where all may take it; `wait`: after waiting.
   bool collect(bool wait);
+  bool passed(Block& block, bool wait);
   Block* grow(std::size_t bytes, std::size_t alignment);
   std::uint64_t trim_locked(std::uint64_t max_bytes, std::uint64_t min_age_ms,
                             std::uint64_t min_bytes);
