@@ -77,6 +77,7 @@ void Arenas::publish() noexcept {
   const std::uint64_t taken = open_units_ - buddy_.free_units();
   taken_.store(taken, std::memory_order_relaxed);
   if (taken > peak_.load(std::memory_order_relaxed)) peak_.store(taken, std::memory_order_relaxed);
+  footprint_.note_peak();
 }
 
 std::uint32_t Arenas::take_locked(std::uint32_t units, std::uint32_t align,
@@ -99,17 +100,20 @@ std::uint32_t Arenas::take(std::uint32_t units, std::uint32_t align, Buddy::From
     grew = dirty_before - buddy_.dirty_units() < units;
     publish();
   }
-  footprint_.note_peak();
   if (grew && footprint_.excess() > 0) footprint_.return_excess(*this);
   return unit;
 }
 
-void Arenas::give(std::uint32_t unit, std::uint32_t units, bool dirty) noexcept {
-  poison(address(unit), std::size_t{units} * kUnitBytes);
+void Arenas::give(const UnitRange* ranges, std::uint32_t count, bool dirty) noexcept {
+  if constexpr (kPoisoning)
+    for (std::uint32_t i = 0; i < count; ++i)
+      poison(address(ranges[i].unit), std::size_t{ranges[i].units} * kUnitBytes);
   const std::uint64_t now = os::coarse_milliseconds();
   const std::lock_guard lock(mutex_);
-  std::fill_n(freed_ms_ + unit, units, static_cast<std::uint32_t>(now));
-  buddy_.give(unit, units, dirty);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    std::fill_n(freed_ms_ + ranges[i].unit, ranges[i].units, static_cast<std::uint32_t>(now));
+    buddy_.give(ranges[i].unit, ranges[i].units, dirty);
+  }
   last_use_.store(now, std::memory_order_relaxed);
   publish();
 }

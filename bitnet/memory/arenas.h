@@ -22,6 +22,11 @@ struct PageOptions {
 
 class Arenas;
 
+struct UnitRange {
+  std::uint32_t unit = kNoUnit;
+  std::uint32_t units = 0;
+};
+
 /// What the arenas of one pool hold together. Memory that was freed is kept for reuse as long as
 /// the pool holds no more than it had in use at its peak and a little: then the resident memory of
 /// a process never exceeds what its peak needed, and a steady load never waits for the system.
@@ -62,7 +67,11 @@ class Arenas {
   /// out of memory.
   std::uint32_t take(std::uint32_t units, std::uint32_t align, Buddy::From from) noexcept;
   /// `dirty`: the units may hold memory.
-  void give(std::uint32_t unit, std::uint32_t units, bool dirty = true) noexcept;
+  void give(std::uint32_t unit, std::uint32_t units, bool dirty = true) noexcept {
+    const UnitRange range{unit, units};
+    give(&range, 1, dirty);
+  }
+  void give(const UnitRange* ranges, std::uint32_t count, bool dirty = true) noexcept;
 
   struct Trimmed {
     std::uint64_t units = 0;  // no longer dirty

@@ -129,8 +129,18 @@ void HostPool::adopt_orphans() noexcept {
   }
 }
 
+namespace {
+
+// A load before the exchange: nearly always there is nothing to exchange.
+bool flush_due(ThreadHeap& heap) noexcept {
+  return heap.flush_requested.load(std::memory_order_relaxed) &&
+         heap.flush_requested.exchange(false, std::memory_order_relaxed);
+}
+
+}  // namespace
+
 void* HostPool::refill(ThreadHeap& heap, std::uint32_t size_class) noexcept {
-  if (heap.flush_requested.exchange(false, std::memory_order_relaxed)) flush_heap(heap, 0);
+  if (flush_due(heap)) flush_heap(heap, 0);
   Magazine& magazine = heap.magazines[size_class];
   const std::uint32_t wanted = kSizeClasses[size_class].magazine / 2;
   std::uint32_t taken = small_->take(size_class, magazine.base, wanted);
@@ -157,7 +167,7 @@ void HostPool::make_room(ThreadHeap& heap, std::uint32_t size_class) noexcept {
   small_->give(size_class, magazine.base, half);
   std::memmove(magazine.base, magazine.base + half, half * sizeof(void*));
   magazine.top = magazine.base + half;
-  if (heap.flush_requested.exchange(false, std::memory_order_relaxed)) flush_heap(heap, 0);
+  if (flush_due(heap)) flush_heap(heap, 0);
 }
 
 void HostPool::flush_heap(ThreadHeap& heap, std::uint32_t first_class) noexcept {
@@ -207,12 +217,31 @@ void HostPool::flush() noexcept {
 }
 
 void* HostPool::allocate_rare(std::size_t bytes, std::size_t alignment, Door door) noexcept {
+  ThreadHeap* mine = thread_heaps.heaps[index_];
+  // The block that was freed last, before anything else is looked at.
+  if (mine && bytes >= kLargeBytes && bytes <= kArenaBytes && alignment <= kUnitBytes &&
+      mine->num_large > 0 && std::has_single_bit(alignment)) {
+    const LargeBlock& last = mine->large[mine->num_large - 1];
+    if (last.units == units_for(bytes) && mine->watch.load(std::memory_order_relaxed) == 0) {
+      --mine->num_large;
+      mine->large_units -= last.units;
+      large_->set_live(last.unit, true);
+      void* block = large_->arenas().address(last.unit);
+      if constexpr (kPoisoning) unpoison(block, bytes);
+      return block;
+    }
+  }
+  if (void* block = allocate_or_fail(bytes, alignment, door)) return block;
+  return last_resort_ ? last_resort_(last_resort_context_, bytes, alignment, door) : nullptr;
+}
+
+void* HostPool::allocate_or_fail(std::size_t bytes, std::size_t alignment, Door door) noexcept {
   if (!std::has_single_bit(alignment) || alignment > kMaxAlignment) return nullptr;
   ThreadHeap* mine = heap();
   if (!mine) return nullptr;
   if (bytes < kLargeBytes && alignment <= kUnitBytes)
-    return door == Door::raw ? allocate<Door::raw>(bytes, alignment)
-                             : allocate<Door::handle>(bytes, alignment);
+    return serve_slow(*mine, bytes, alignment,
+                      class_of(aligned_size(bytes + (bytes == 0), alignment)), door);
   void* block = allocate_large(*mine, bytes, alignment);
   if (!block) return nullptr;
   if constexpr (kPoisoning)
@@ -238,7 +267,7 @@ void* HostPool::allocate_large(ThreadHeap& heap, std::size_t bytes,
       heap.large_units -= units;
       return serve(unit);
     }
-  if (heap.flush_requested.exchange(false, std::memory_order_relaxed)) flush_heap(heap, 0);
+  if (flush_due(heap)) flush_heap(heap, 0);
   if (align == 1) {
     LargeBlock blocks[4];
     const std::uint32_t room = ThreadHeap::kMaxLarge - heap.num_large;

@@ -182,6 +182,16 @@ class HostPool {
 
   /// The calling thread's heap; nullptr when out of memory.
   ThreadHeap* heap() noexcept;
+  /// Asked where an allocation found no memory: frees some and tries allocate_or_fail(), or
+  /// nullptr.
+  using LastResort = void* (*)(void* context, std::size_t bytes, std::size_t alignment, Door door);
+  void set_last_resort(LastResort last_resort, void* context) noexcept {
+    last_resort_ = last_resort;
+    last_resort_context_ = context;
+  }
+  /// As allocate(), without asking the last resort.
+  void* allocate_or_fail(std::size_t bytes, std::size_t alignment, Door door) noexcept;
+
   /// What a thread's heap holds for others when the thread ends.
   void set_retire(std::function<void(ThreadHeap&)> retire) { retire_ = std::move(retire); }
 
@@ -197,14 +207,16 @@ class HostPool {
  private:
   void* allocate_rare(std::size_t bytes, std::size_t alignment, Door door) noexcept;
   void* allocate_large(ThreadHeap& heap, std::size_t bytes, std::size_t alignment) noexcept;
-  void* allocate_guarded(std::size_t bytes, std::size_t alignment) noexcept;
+  [[gnu::noinline]] void* allocate_guarded(std::size_t bytes, std::size_t alignment) noexcept;
   FreeFault deallocate_rare(void* block, std::size_t bytes, Door door) noexcept;
   FreeFault deallocate_mapped(ThreadHeap& heap, void* block, std::size_t bytes, Door door) noexcept;
-  void* refill(ThreadHeap& heap, std::uint32_t size_class) noexcept;
-  void make_room(ThreadHeap& heap, std::uint32_t size_class) noexcept;
+  [[gnu::noinline]] void* refill(ThreadHeap& heap, std::uint32_t size_class) noexcept;
+  [[gnu::noinline]] void make_room(ThreadHeap& heap, std::uint32_t size_class) noexcept;
   bool flush_big(ThreadHeap& heap) noexcept;
   bool give_large(ThreadHeap& heap, std::uint32_t keep) noexcept;
   void flush_heap(ThreadHeap& heap, std::uint32_t first_class) noexcept;
+  void* serve_slow(ThreadHeap& heap, std::size_t bytes, std::size_t alignment,
+                   std::uint32_t size_class, Door door) noexcept;
   void* allocate_slow(ThreadHeap& heap, std::size_t bytes, std::size_t alignment,
                       std::uint32_t size_class, Door door) noexcept;
   FreeFault deallocate_slow(ThreadHeap& heap, void* block, std::size_t bytes,
@@ -219,9 +231,9 @@ class HostPool {
                         Door door) noexcept;
   void count_free(ThreadHeap& heap, void* block, std::size_t bytes, Door door) noexcept;
   /// Returns `block`.
-  void* settle(ThreadHeap& heap, void* block) noexcept;
+  [[gnu::noinline]] void* settle(ThreadHeap& heap, void* block) noexcept;
   FreeFault settle_free(ThreadHeap& heap) noexcept;
-  EventRing* ring_for(ThreadHeap& heap) noexcept;
+  [[gnu::noinline]] EventRing* open_ring(ThreadHeap& heap) noexcept;
 
   std::size_t index_ = 0;
   std::byte* base_ = nullptr;
@@ -240,6 +252,8 @@ class HostPool {
   std::atomic<std::uint32_t> watch_{0};
   std::atomic<Tracker*> tracker_{nullptr};
   std::function<void(ThreadHeap&)> retire_;
+  LastResort last_resort_ = nullptr;
+  void* last_resort_context_ = nullptr;
   mutable std::mutex heaps_mutex_;
   ThreadHeap* heaps_ = nullptr;
   std::uint64_t num_heaps_ = 0;

@@ -43,9 +43,8 @@ FreeFault HostPool::settle_free(ThreadHeap& heap) noexcept {
   return FreeFault::none;
 }
 
-EventRing* HostPool::ring_for(ThreadHeap& heap) noexcept {
-  if (!heap.ring) [[unlikely]]
-    if (Tracker* tracker = tracker_.load()) heap.ring = tracker->open_ring();
+EventRing* HostPool::open_ring(ThreadHeap& heap) noexcept {
+  if (Tracker* tracker = tracker_.load()) heap.ring = tracker->open_ring();
   return heap.ring;
 }
 
@@ -58,7 +57,7 @@ void HostPool::count_allocation(ThreadHeap& heap, void* block, std::size_t bytes
   if (size_class < kNumClasses) heap.counters.class_allocations[size_class].add(1);
   if (heap.counters.unsettled() > HeapCounters::kLeaseBytes) settle(heap, block);
   if (!(watch & kWatchEvents)) return;
-  if (EventRing* ring = ring_for(heap))
+  if (EventRing* ring = heap.ring ? heap.ring : open_ring(heap))
     tracker_.load(std::memory_order_relaxed)
         ->record_allocation(*ring, reinterpret_cast<std::uint64_t>(block), bytes);
 }
@@ -70,26 +69,34 @@ void HostPool::count_free(ThreadHeap& heap, void* block, std::size_t bytes, Door
   if (!(watch & kWatchClasses)) return;
   if (heap.counters.unsettled() < -HeapCounters::kLeaseBytes) settle(heap, block);
   if (!(watch & kWatchEvents)) return;
-  if (EventRing* ring = ring_for(heap))
+  if (EventRing* ring = heap.ring ? heap.ring : open_ring(heap))
     tracker_.load(std::memory_order_relaxed)
         ->record_free(*ring, reinterpret_cast<std::uint64_t>(block), bytes);
 }
 
 void* HostPool::allocate_slow(ThreadHeap& heap, std::size_t bytes, std::size_t alignment,
                               std::uint32_t size_class, Door door) noexcept {
+  if (void* block = serve_slow(heap, bytes, alignment, size_class, door)) return block;
+  return last_resort_ ? last_resort_(last_resort_context_, bytes, alignment, door) : nullptr;
+}
+
+// Flattened: events and the hardened mode are paid for each block, so calls would count.
+[[gnu::flatten]] void* HostPool::serve_slow(ThreadHeap& heap, std::size_t bytes,
+                                            std::size_t alignment, std::uint32_t size_class,
+                                            Door door) noexcept {
   Magazine& magazine = heap.magazines[size_class];
   void* block = magazine.top != magazine.base ? *--magazine.top : refill(heap, size_class);
   if (!block) return nullptr;
   if constexpr (kPoisoning) unpoison(block, bytes);
   const std::uint32_t watch = heap.watch.load(std::memory_order_relaxed);
-  if (watch == kWatchHardened) return allocate_hardened(heap, block, bytes, alignment, size_class);
   if (watch & kWatchHardened) block = allocate_hardened(heap, block, bytes, alignment, size_class);
   if (watch & kWatchCounts) count_allocation(heap, block, bytes, size_class, door);
   return block;
 }
 
-FreeFault HostPool::deallocate_slow(ThreadHeap& heap, void* block, std::size_t bytes,
-                                    std::uint32_t size_class, Door door) noexcept {
+[[gnu::flatten]] FreeFault HostPool::deallocate_slow(ThreadHeap& heap, void* block,
+                                                     std::size_t bytes, std::uint32_t size_class,
+                                                     Door door) noexcept {
   const std::uint32_t watch = heap.watch.load(std::memory_order_relaxed);
   if (watch & kWatchHardened)
     if (const FreeFault fault = check_free(block, bytes, size_class); fault != FreeFault::none)

@@ -17,6 +17,16 @@ using Door = memory::HostPool::Door;
 
 constexpr int kMaxFailureCalls = 8;
 
+[[noreturn]] [[gnu::cold]] void fail_free(FreeFault fault, std::size_t bytes) {
+  if (fault == FreeFault::foreign)
+    fail(Errc::invalid_argument,
+         "HybridMemoryPool::deallocate_raw: no block of this pool begins at the address");
+  if (fault == FreeFault::not_live)
+    fail(Errc::invalid_argument, "HybridMemoryPool::deallocate_raw: the block is free already");
+  fail(Errc::internal, "HybridMemoryPool::deallocate_raw: bytes behind the end of a block of " +
+                           std::to_string(bytes) + " bytes were written, or that is not its size");
+}
+
 void check_alignment(std::size_t alignment) {
   if (!std::has_single_bit(alignment) || alignment > memory::kMaxAlignment)
     fail(Errc::invalid_argument, "HybridMemoryPool: alignment " + std::to_string(alignment) +
@@ -57,6 +67,7 @@ bool MovableHandle::is_compressed() const noexcept {
 
 HybridMemoryPool::HybridMemoryPool(const MemoryPoolConfig& config)
     : state_((config.validate(), std::make_unique<State>(*this, config))) {
+  host_ = &state_->host;
   state_->begin(*this);
 }
 
@@ -135,8 +146,7 @@ void HybridMemoryPool::free_id(HandleId id) {
 }
 
 void* HybridMemoryPool::try_allocate_raw(std::size_t bytes, std::size_t alignment) noexcept {
-  void* block = state_->host.allocate(bytes, alignment);
-  return block ? block : state_->allocate_after_steps(bytes, alignment, Door::raw);
+  return host_->allocate(bytes, alignment);
 }
 
 void* HybridMemoryPool::allocate_raw(std::size_t bytes, std::size_t alignment) {
@@ -146,22 +156,9 @@ void* HybridMemoryPool::allocate_raw(std::size_t bytes, std::size_t alignment) {
 }
 
 void HybridMemoryPool::deallocate_raw(void* block, std::size_t bytes) {
-  if (!block) return;
-  switch (state_->host.deallocate(block, bytes)) {
-    case FreeFault::none:
-      return;
-    case FreeFault::foreign:
-      fail(Errc::invalid_argument,
-           "HybridMemoryPool::deallocate_raw: no block of this pool begins "
-           "at the address");
-    case FreeFault::not_live:
-      fail(Errc::invalid_argument, "HybridMemoryPool::deallocate_raw: the block is free already");
-    case FreeFault::overrun:
-      fail(Errc::internal, "HybridMemoryPool::deallocate_raw: bytes behind the end of a block of " +
-                               std::to_string(bytes) +
-                               " bytes were written, or that is not its "
-                               "size");
-  }
+  const FreeFault fault = host_->deallocate(block, bytes);
+  if (fault != FreeFault::none && block) [[unlikely]]
+    fail_free(fault, bytes);
 }
 
 std::pmr::memory_resource* HybridMemoryPool::resource() noexcept { return &state_->resource; }
@@ -198,7 +195,6 @@ std::optional<HandleId> HybridMemoryPool::State::make_handle(const Wanted& wante
   try {
     if (index && on_host) {
       block = host.allocate<Door::handle>(wanted.bytes, wanted.alignment);
-      if (!block) block = allocate_after_steps(wanted.bytes, wanted.alignment, Door::handle);
     } else if (index) {
       block = devices.at(number).allocate(wanted.bytes, wanted.alignment, wanted.stream);
     }

@@ -19,6 +19,9 @@
 
 namespace bitnet {
 
+namespace memory {
+class HostPool;
+}
 class CleanupManager;
 class Tracker;
 struct DetailedMemoryMetrics;
@@ -122,6 +125,7 @@ class HybridMemoryPool final : public CleanupTarget, private TrackedPool {
   bool is_live(std::uint64_t address) const override;
   struct State;
   std::unique_ptr<State> state_;
+  memory::HostPool* host_ = nullptr;  // of state_: the raw front door's first load
 };
 
 /// The pool of this process for callers that bring none, with the limits of the machine. Never

@@ -77,11 +77,7 @@ bool HybridMemoryPool::State::call_failure_callback(std::size_t bytes) noexcept 
 
 void* HybridMemoryPool::State::allocate_after_steps(std::size_t bytes, std::size_t alignment,
                                                     memory::HostPool::Door door) noexcept {
-  const auto retry = [&] {
-    return door == memory::HostPool::Door::raw
-               ? host.allocate<memory::HostPool::Door::raw>(bytes, alignment)
-               : host.allocate<memory::HostPool::Door::handle>(bytes, alignment);
-  };
+  const auto retry = [&] { return host.allocate_or_fail(bytes, alignment, door); };
   // What no step could ever serve: an alignment that is none, more than the limit.
   if (alignment == 0 || (alignment & (alignment - 1)) != 0 || alignment > memory::kMaxAlignment ||
       bytes > std::max(config.max_small_bytes, config.max_large_bytes))

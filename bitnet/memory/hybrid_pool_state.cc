@@ -55,6 +55,11 @@ void HybridMemoryPool::State::DeviceCounts::add(std::int64_t bytes) noexcept {
 
 HybridMemoryPool::State::State(HybridMemoryPool& pool, const MemoryPoolConfig& pool_config)
     : config(pool_config), resource(pool), host(host_config(pool_config)) {
+  host.set_last_resort(
+      [](void* state, std::size_t bytes, std::size_t alignment, memory::HostPool::Door door) {
+        return static_cast<State*>(state)->allocate_after_steps(bytes, alignment, door);
+      },
+      this);
   host.set_retire([this](memory::ThreadHeap& heap) { handles.retire(heap); });
 }
 

@@ -52,7 +52,7 @@ void LargeBlockPool::give(const LargeBlock* blocks, std::uint32_t count) noexcep
     while (kept < count && waiting < kMaxRecent) recent_[waiting++] = blocks[kept++];
     num_recent_.store(waiting, std::memory_order_relaxed);
   }
-  for (; kept < count; ++kept) arenas_.give(blocks[kept].unit, blocks[kept].units);
+  if (kept < count) arenas_.give(blocks + kept, count - kept);
 }
 
 bool LargeBlockPool::flush() noexcept {
@@ -63,7 +63,7 @@ bool LargeBlockPool::flush() noexcept {
     blocks = recent_;
     count = num_recent_.exchange(0, std::memory_order_relaxed);
   }
-  for (std::uint32_t i = 0; i < count; ++i) arenas_.give(blocks[i].unit, blocks[i].units);
+  if (count > 0) arenas_.give(blocks.data(), count);
   return count > 0;
 }
 

@@ -14,10 +14,7 @@
 
 namespace bitnet::memory {
 
-struct LargeBlock {
-  std::uint32_t unit = kNoUnit;
-  std::uint32_t units = 0;
-};
+using LargeBlock = UnitRange;
 
 /// Thread-safe.
 class LargeBlockPool {

@@ -76,7 +76,6 @@ void HybridMemoryPool::State::release_movable(HandleSlot& slot) noexcept {
 bool HybridMemoryPool::State::unpark(HandleSlot& slot) {
   const std::size_t alignment = std::size_t{1} << slot.log2_alignment;
   void* block = host.allocate<Door::handle>(slot.bytes, alignment);
-  if (!block) block = allocate_after_steps(slot.bytes, alignment, Door::handle);
   if (!block) return false;
   try {
     inactive.unpark(slot.parked, {static_cast<std::byte*>(block), slot.bytes});
@@ -91,7 +90,7 @@ bool HybridMemoryPool::State::unpark(HandleSlot& slot) {
 
 bool HybridMemoryPool::State::move_small(HandleSlot& slot, bool validate,
                                          CleanupResult& result) noexcept {
-  void* to = host.allocate<Door::handle>(slot.bytes, std::size_t{1} << slot.log2_alignment);
+  void* to = host.allocate_or_fail(slot.bytes, std::size_t{1} << slot.log2_alignment, Door::handle);
   if (!to) return false;
   if (slot.bytes > 0) std::memcpy(to, slot.data, slot.bytes);
   if (validate && slot.bytes > 0 && std::memcmp(to, slot.data, slot.bytes) != 0) {
