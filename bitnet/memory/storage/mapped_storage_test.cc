@@ -52,12 +52,18 @@ TEST_F(MappedStorageTest, EveryPrefixIsRefused) {
 TEST_F(MappedStorageTest, EveryFlippedByteIsRefused) {
   MappedStorage::create(path("a"), bytes_of(pattern(50, 1)));
   const std::string whole = read("a");
+  std::fstream file(path("a"), std::ios::binary | std::ios::in | std::ios::out);
+  const auto set = [&](std::size_t at, int value) {
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put(static_cast<char>(value));
+    file.flush();
+  };
   for (std::size_t at = 0; at < whole.size(); ++at) {
-    std::string bad = whole;
-    bad[at] = static_cast<char>(bad[at] ^ 0x40);
-    write("b", bad);
-    EXPECT_NE(kind_of([&] { MappedStorage(path("b")).verify(); }), "") << at;
+    set(at, whole[at] ^ 0x40);
+    EXPECT_NE(kind_of([&] { MappedStorage(path("a")).verify(); }), "") << at;
+    set(at, whole[at]);
   }
+  EXPECT_NO_THROW(MappedStorage(path("a")).verify());
 }
 
 TEST_F(MappedStorageTest, ForeignFilesAreNamed) {

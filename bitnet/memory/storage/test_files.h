@@ -32,6 +32,10 @@ class FilesTest : public ::testing::Test {
   void write(const std::string& name, const std::string& text) const {
     std::ofstream(path(name), std::ios::binary) << text;
   }
+  std::size_t files() const {
+    const std::filesystem::directory_iterator begin(folder_), end;
+    return static_cast<std::size_t>(std::distance(begin, end));
+  }
 
  private:
   std::filesystem::path folder_;
