@@ -23,8 +23,7 @@ constexpr std::size_t kChecked = 48, kHeaderBytes = 56;
 
 }  // namespace
 
-MappedStorage::MappedStorage(const std::string& path, os::MapMode mode) : file_(path, mode) {
-  const std::span<const std::byte> all = file_.bytes();
+MappedHeader read_header(std::span<const std::byte> all, const std::string& path) {
   check_marks(all, path, kMagic, kVersion);
   if (all.size() < kDataAlignment + kEnd.size())
     refuse(path, "E_SIZE", 0, "file size", all.size(),
@@ -35,23 +34,27 @@ MappedStorage::MappedStorage(const std::string& path, os::MapMode mode) : file_(
   const auto file_bytes = get<std::uint64_t>(all, 16);
   if (file_bytes != all.size())
     refuse(path, "E_SIZE", 16, "bytes of the file", file_bytes, std::to_string(all.size()));
-  data_offset_ = get<std::uint64_t>(all, 24);
-  if (data_offset_ == 0 || data_offset_ % kDataAlignment != 0)
-    refuse(path, "E_OFFSET", 24, "offset of the data", data_offset_, "a multiple of 4096");
+  const auto data_offset = get<std::uint64_t>(all, 24);
+  if (data_offset == 0 || data_offset % kDataAlignment != 0)
+    refuse(path, "E_OFFSET", 24, "offset of the data", data_offset, "a multiple of 4096");
   const auto data_bytes = get<std::uint64_t>(all, 32);
-  const auto data_end = checked_add(data_offset_, data_bytes);
+  const auto data_end = checked_add(data_offset, data_bytes);
   if (!data_end || checked_add(*data_end, kEnd.size()) != all.size())
     refuse(path, "E_SIZE", 32, "bytes of the data", data_bytes, "what the file has room for");
-  const auto padding = all.subspan(kHeaderBytes, data_offset_ - kHeaderBytes);
+  const auto padding = all.subspan(kHeaderBytes, data_offset - kHeaderBytes);
   if (std::any_of(padding.begin(), padding.end(), [](std::byte b) { return b != std::byte{0}; }))
     refuse(path, "E_PADDING", kHeaderBytes, "bytes before the data", padding.size(), "zeros");
-  data_checksum_ = get<std::uint64_t>(all, 40);
-  data_ = all.subspan(data_offset_, data_bytes);
+  return {data_offset, data_bytes, get<std::uint64_t>(all, 40)};
+}
+
+MappedStorage::MappedStorage(const std::string& path, os::MapMode mode)
+    : file_(path, mode), header_(read_header(file_.bytes(), path)) {
+  data_ = file_.bytes().subspan(header_.data_offset, header_.data_bytes);
   check_intact();
 }
 
 std::span<std::byte> MappedStorage::writable_bytes() const {
-  return file_.writable_bytes().subspan(data_offset_, data_.size());
+  return file_.writable_bytes().subspan(header_.data_offset, data_.size());
 }
 
 void MappedStorage::check_intact() const {
@@ -72,8 +75,9 @@ void MappedStorage::check_intact() const {
 void MappedStorage::verify() const {
   const std::uint64_t seen = xxh64(data_);
   check_intact();
-  if (seen != data_checksum_)
-    refuse(file_.path(), "E_CHECKSUM", 40, "data checksum", data_checksum_, std::to_string(seen));
+  if (seen != header_.data_checksum)
+    refuse(file_.path(), "E_CHECKSUM", 40, "data checksum", header_.data_checksum,
+           std::to_string(seen));
 }
 
 void MappedStorage::create(const std::string& path, std::span<const std::byte> data) {

@@ -11,6 +11,14 @@
 
 namespace bitnet::storage {
 
+/// What a header says, checked against the file.
+struct MappedHeader {
+  std::uint64_t data_offset = 0, data_bytes = 0, data_checksum = 0;
+};
+
+/// Reads the header of a whole file; `path` is for messages. Throws as MappedStorage().
+MappedHeader read_header(std::span<const std::byte> file, const std::string& path);
+
 /// The file, all numbers little-endian:
 ///   0 magic "BNSTORE\x1a" | 8 u32 mark 0x0A0B0C0D | 12 u32 version 1 | 16 u64 bytes of the file |
 ///   24 u64 offset of the data, a multiple of 4096 | 32 u64 bytes of the data |
@@ -40,8 +48,8 @@ class MappedStorage {
 
  private:
   os::MappedFile file_;
+  MappedHeader header_;
   std::span<const std::byte> data_;
-  std::uint64_t data_offset_ = 0, data_checksum_ = 0;
 };
 
 }  // namespace bitnet::storage
