@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -10,7 +11,9 @@
 
 #include "bitnet/base/error.h"
 #include "bitnet/device/testing/scripted_device.h"
+#include "bitnet/memory/cleanup/manager.h"
 #include "bitnet/memory/device_pools.h"
+#include "bitnet/memory/hybrid_pool.h"
 #include "bitnet/memory/memory_testing.h"
 
 namespace bitnet::memory {
@@ -104,6 +107,35 @@ TEST(DevicePoolFaults, LostDeviceServesNothingAndLeaksNothing) {
   }
   EXPECT_EQ(device.held_bytes(), 0u);
   EXPECT_EQ(device.live_events(), 0u);
+}
+
+TEST(DevicePoolFaults, APoolOutlivesOneOfItsDevices) {
+  ScriptedDevice good({.device = {DeviceKind::cuda, 0}}), bad({.device = {DeviceKind::cuda, 1}});
+  {
+    HybridMemoryPool pool;
+    pool.add_driver(std::make_unique<ScriptedDriver>(bad));
+    pool.add_driver(std::make_unique<ScriptedDriver>(good));
+    MemoryHandle host = pool.allocate(4 * kMiB);
+    MemoryHandle here = pool.allocate(4 * kMiB, 64, {DeviceKind::cuda, 0});
+    MemoryHandle lost = pool.allocate(4 * kMiB, 64, {DeviceKind::cuda, 1});
+    std::memset(host.data(), 1, host.size_bytes());
+    bad.lose();
+    lost = {};
+    here = {};
+    host = {};
+    good.be_synchronous();
+    EXPECT_EQ(pool.metrics().live_blocks, 0u);
+    EXPECT_GE(pool.trim().bytes_returned, 36 * kMiB) << "the host's block, the good segment";
+    EXPECT_EQ(good.held_bytes(), 0u);
+    EXPECT_EQ(code_of([&] { pool.allocate(1, 64, {DeviceKind::cuda, 1}); }), Errc::device_lost);
+    EXPECT_EQ(code_of([&] { pool.try_allocate(1, 64, {DeviceKind::cuda, 1}); }), Errc::device_lost);
+    EXPECT_TRUE(pool.allocate(1, 64, {DeviceKind::cuda, 0}));
+    EXPECT_EQ(pool.cleanup().run_device({DeviceKind::cuda, 1}).result.bytes_returned, 0u);
+    pool.validate();
+  }
+  EXPECT_EQ(bad.held_bytes(), 0u);
+  EXPECT_EQ(bad.live_events(), 0u);
+  EXPECT_EQ(bad.misuse(), "");
 }
 
 TEST(DevicePoolFaults, ThreadsShareAPool) {
