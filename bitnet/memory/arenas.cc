@@ -104,6 +104,25 @@ std::uint32_t Arenas::take(std::uint32_t units, std::uint32_t align, Buddy::From
   return unit;
 }
 
+std::uint32_t Arenas::take_dirty(std::uint32_t units, UnitRange* ranges,
+                                 std::uint32_t count) noexcept {
+  std::uint32_t taken = 0;
+  bool grew = false;
+  {
+    const std::lock_guard lock(mutex_);
+    while (taken < count && !grew) {
+      const std::uint32_t dirty_before = buddy_.dirty_units();
+      const std::uint32_t unit = take_locked(units, 1, Buddy::From::dirty);
+      if (unit == kNoUnit) break;
+      grew = dirty_before - buddy_.dirty_units() < units;
+      ranges[taken++] = {unit, units};
+    }
+    publish();
+  }
+  if (grew && footprint_.excess() > 0) footprint_.return_excess(*this);
+  return taken;
+}
+
 void Arenas::give(const UnitRange* ranges, std::uint32_t count, bool dirty) noexcept {
   if constexpr (kPoisoning)
     for (std::uint32_t i = 0; i < count; ++i)

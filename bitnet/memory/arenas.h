@@ -66,6 +66,9 @@ class Arenas {
   /// As Buddy::take(); From::any may take new memory from the system. kNoUnit at the limit or when
   /// out of memory.
   std::uint32_t take(std::uint32_t units, std::uint32_t align, Buddy::From from) noexcept;
+  /// Up to `count` ranges of `units` in dirty memory, the last perhaps in part new; how many there
+  /// were.
+  std::uint32_t take_dirty(std::uint32_t units, UnitRange* ranges, std::uint32_t count) noexcept;
   /// `dirty`: the units may hold memory.
   void give(std::uint32_t unit, std::uint32_t units, bool dirty = true) noexcept {
     const UnitRange range{unit, units};

@@ -17,6 +17,9 @@ namespace {
 // From here on a magazine or transfer of a class can hold megabytes.
 constexpr std::uint32_t kBigClass = class_of(32 * 1024);
 
+// Large blocks that one lock fetches, and the largest of which it fetches several.
+constexpr std::uint32_t kSeveral = 4, kSeveralUnits = (2u << 20) / kUnitBytes;
+
 // The bitmaps of arenas count at most so many units: 64 GiB.
 constexpr std::uint32_t kMaxUnits = UnitBitmap::kMaxSize;
 
@@ -278,6 +281,17 @@ void* HostPool::allocate_large(ThreadHeap& heap, std::size_t bytes,
     }
     if (count > 0) return serve(blocks[0].unit);
   }
+  if (align == 1 && units <= kSeveralUnits) {
+    // Several at a time: memory that is there and waits at hand is no more memory.
+    LargeBlock blocks[kSeveral];
+    const std::uint32_t count = large_->take_some(
+        units, blocks, std::min(kSeveral, 1 + ThreadHeap::kMaxLarge - heap.num_large));
+    for (std::uint32_t i = 1; i < count; ++i) {
+      heap.large[heap.num_large++] = blocks[i];
+      heap.large_units += units;
+    }
+    if (count > 0) return serve(blocks[0].unit);
+  }
   std::uint32_t unit = large_->take(units, align, Buddy::From::dirty);
   if (unit == kNoUnit && flush_big(heap)) unit = large_->take(units, align, Buddy::From::dirty);
   if (unit == kNoUnit) unit = large_->take(units, align, Buddy::From::any);
@@ -286,6 +300,22 @@ void* HostPool::allocate_large(ThreadHeap& heap, std::size_t bytes,
 }
 
 FreeFault HostPool::deallocate_rare(void* block, std::size_t bytes, Door door) noexcept {
+  if (ThreadHeap* last = thread_heaps.heaps[index_]; last && contains(block)) {
+    const auto at = static_cast<std::size_t>(static_cast<std::byte*>(block) - base_);
+    if (kinds_[at / kUnitBytes].load(std::memory_order_relaxed) == kLargeBlock &&
+        at % kUnitBytes == 0 && last->num_large < ThreadHeap::kMaxLarge &&
+        last->watch.load(std::memory_order_relaxed) == 0) {
+      const auto unit = static_cast<std::uint32_t>(at / kUnitBytes) - small_units_;
+      const std::uint32_t units = large_->units_at(unit);
+      if (last->num_large == 0 || last->large_units + units <= ThreadHeap::kMaxLargeUnits) {
+        large_->set_live(unit, false);
+        if constexpr (kPoisoning) poison(block, std::size_t{units} * kUnitBytes);
+        last->large[last->num_large++] = {unit, units};
+        last->large_units += units;
+        return FreeFault::none;
+      }
+    }
+  }
   ThreadHeap* mine = heap();
   if (!mine) return FreeFault::foreign;
   if (!contains(block)) return deallocate_mapped(*mine, block, bytes, door);
@@ -355,6 +385,15 @@ std::size_t HostPool::block_bytes(const void* block) const noexcept {
                  index < kSizeClasses[span.size_class].span_blocks
              ? size
              : 0;
+}
+
+bool HostPool::may_hold(const void* block, std::size_t bytes) const noexcept {
+  if (!contains(block)) return block_bytes(block) >= bytes;
+  const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(block) - base_);
+  const std::uint8_t kind = kinds_[offset / kUnitBytes].load(std::memory_order_relaxed);
+  if (kind == kNoBlock) return false;
+  return kind == kLargeBlock ? offset % kUnitBytes == 0
+                             : kSizeClasses[kind - kFirstClass].block_bytes >= bytes;
 }
 
 HostPool::Counts HostPool::counts() const {

@@ -124,8 +124,13 @@ class HostPool {
 
   /// Whether `block` lies in memory of this pool.
   bool contains(const void* block) const noexcept;
-  /// Bytes of the block that begins at `block`, handed out or not; 0 where none does.
+  /// Bytes of the block that begins at `block`, handed out or not; 0 where none does. The block is
+  /// the caller's, or nobody allocates meanwhile.
   std::size_t block_bytes(const void* block) const noexcept;
+
+  /// Whether memory at `block` is in use and may hold a block of `bytes`; unlike block_bytes() also
+  /// while other threads allocate and free.
+  bool may_hold(const void* block, std::size_t bytes) const noexcept;
 
   /// What to count, from now on; `tracker` takes the events.
   void set_watch(std::uint32_t bits, Tracker* tracker) noexcept;

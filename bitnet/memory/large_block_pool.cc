@@ -30,6 +30,13 @@ std::uint32_t LargeBlockPool::take(std::uint32_t units, std::uint32_t align,
   return unit;
 }
 
+std::uint32_t LargeBlockPool::take_some(std::uint32_t units, LargeBlock* blocks,
+                                        std::uint32_t count) noexcept {
+  const std::uint32_t taken = arenas_.take_dirty(units, blocks, count);
+  for (std::uint32_t i = 0; i < taken; ++i) units_[blocks[i].unit] = units;
+  return taken;
+}
+
 std::uint32_t LargeBlockPool::take_recent(std::uint32_t units, LargeBlock* blocks,
                                           std::uint32_t count) noexcept {
   if (num_recent_.load(std::memory_order_relaxed) == 0) return 0;

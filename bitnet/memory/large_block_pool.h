@@ -28,6 +28,8 @@ class LargeBlockPool {
 
   /// `units` up to kArenaUnits at a multiple of `align` units. kNoUnit when out of memory.
   std::uint32_t take(std::uint32_t units, std::uint32_t align, Buddy::From from) noexcept;
+  /// Up to `count` blocks of `units` in dirty memory; how many there were.
+  std::uint32_t take_some(std::uint32_t units, LargeBlock* blocks, std::uint32_t count) noexcept;
   /// Blocks of `units` that other threads gave back lately; how many of `count` there were.
   std::uint32_t take_recent(std::uint32_t units, LargeBlock* blocks, std::uint32_t count) noexcept;
   void give(const LargeBlock* blocks, std::uint32_t count) noexcept;
