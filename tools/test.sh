@@ -10,8 +10,13 @@ fuzz_seconds=${FUZZ_SECONDS:-60}
 summary=() passed=0 failed=0 skipped=0
 
 # The tests of kernels, of what runs on several threads, and of whole models: all that differs by CPU or by threads.
-parallel_tests=(base_test memory_test quantize_test ternary_linear_test norm_test activation_test dense_linear_test
+parallel_tests=(base_test memory_test memory_cleanup_test memory_device_test memory_storage_test
+  memory_tracking_test quantize_test ternary_linear_test norm_test activation_test dense_linear_test
   rope_test attention_test cpu_self_test generate_test model_identity_test)
+
+# What ThreadSanitizer looks at.
+threaded='ThreadPool|HostPool|HybridMemoryPool|Movable|Device|Cleanup|Manager|InactiveStore|MetricsPage|Rings|Tracker|Sites'
+threaded+='|PressureCallbacks|Op\.|Session|Identity'
 
 # build STAGE: configures and builds; prints the log's end where that fails.
 build() {
@@ -96,7 +101,7 @@ for stage in $stages; do
       # What compares with other programs and looks at the source tree has been done in the release stage.
       dev) ctest_stage dev -LE 'slow|tree|python|golden' || code=1 ;;
       # Not among the targets of the stage: examples, and what ctest calls _NOT_BUILT.
-      tsan) ctest_stage tsan -R 'ThreadPool|HybridMemoryPool|Op\.|Session|Identity' -E '_NOT_BUILT|example' || code=1 ;;
+      tsan) ctest_stage tsan -R "$threaded" -E '_NOT_BUILT|example' || code=1 ;;
       aarch64) ctest_stage aarch64 -LE 'slow|tree|python|golden' -E '_NOT_BUILT|example' || code=1 ;;
       fuzz) fuzz_stage || code=1 ;;
       *) echo "unknown stage $stage" && code=1 ;;
