@@ -7,12 +7,14 @@
 #include <filesystem>
 #include <fstream>
 
+#include "bitnet/base/os/threads.h"
+
 namespace bitnet::os {
 namespace {
 
 class Tree {
  public:
-  Tree() : root_(::testing::TempDir() + "bitnet_memory_pressure") {
+  Tree() : root_(::testing::TempDir() + "bitnet_memory_pressure_" + std::to_string(process_id())) {
     std::filesystem::remove_all(root_);
   }
   ~Tree() { std::filesystem::remove_all(root_); }

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "bitnet/base/os/linux/elf_symbols.h"
+#include "bitnet/base/os/threads.h"
 
 namespace bitnet::os {
 namespace {
@@ -53,7 +54,8 @@ TEST(StackTrace, DamagedFilesAreReadSafely) {
   std::string header(64, '\0');
   self.read(header.data(), 64);
   for (std::size_t at = 0; at < header.size(); ++at) {
-    const std::string path = ::testing::TempDir() + "bitnet_elf_" + std::to_string(at);
+    const std::string path = ::testing::TempDir() + "bitnet_elf_" + std::to_string(process_id()) +
+                             "_" + std::to_string(at);
     std::string damaged = header;
     damaged[at] = static_cast<char>(damaged[at] ^ 0x5a);
     std::ofstream(path, std::ios::binary) << damaged << std::string(4096, '\xff');

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "bitnet/base/os/threads.h"
 #include "bitnet/memory/tracking/export/sample_report.h"
 
 namespace bitnet {
@@ -36,7 +37,8 @@ std::string output_of(const std::string& command) {
 /// A page in a folder of its own, as a browser without a sandbox of its own sees it.
 class Browser {
  public:
-  Browser() : folder_(::testing::TempDir() + "bitnet_html_test") {
+  Browser()
+      : folder_(::testing::TempDir() + "bitnet_html_test_" + std::to_string(os::process_id())) {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
     for (const char* name : {"chromium", "chromium-browser", "google-chrome"})
