@@ -8,7 +8,6 @@ namespace bitnet::storage {
 namespace {
 
 constexpr int kDigits = 5;
-constexpr unsigned kCodes = 243;  // 3^5
 
 std::size_t bound(std::size_t bytes) { return (bytes + kDigits - 1) / kDigits; }
 
@@ -31,11 +30,10 @@ bool decompress(std::span<const std::byte> from, std::span<std::byte> to) {
   if (from.size() != bound(to.size())) return false;
   for (std::size_t i = 0; i < from.size(); ++i) {
     unsigned code = std::to_integer<unsigned>(from[i]);
-    if (code >= kCodes) return false;
     const std::size_t count = std::min<std::size_t>(kDigits, to.size() - i * kDigits);
     for (std::size_t k = 0; k < count; ++k, code /= 3)
       to[i * kDigits + k] = static_cast<std::byte>(code % 3 + 255);
-    if (code != 0) return false;  // digits behind the last value
+    if (code != 0) return false;  // a digit behind the last value, or 243 to 255
   }
   return true;
 }

@@ -56,6 +56,12 @@ TEST(Codec, EachReturnsWhatItTook) {
       ASSERT_LE(bytes, packed.size());
       ASSERT_TRUE(codec.decompress(std::span(packed).first(bytes), out)) << codec.name;
       EXPECT_EQ(out, content) << codec.name << ' ' << size;
+      Bytes shorter(size - 1), longer(size + 1);
+      const auto payload = std::span(packed).first(bytes);
+      EXPECT_FALSE(codec.decompress(payload.first(bytes - 1), out)) << codec.name << ' ' << size;
+      if (codec.id == CodecId::ternary) continue;  // does not say how long it is
+      EXPECT_FALSE(codec.decompress(payload, shorter)) << codec.name << ' ' << size;
+      EXPECT_FALSE(codec.decompress(payload, longer)) << codec.name << ' ' << size;
     }
 }
 
@@ -126,6 +132,9 @@ TEST(Codec, DamageIsRefusedOrChangesNothing) {
       EXPECT_TRUE(harmless(bad)) << value;
     }
     PackedBlock bad = good;
+    bad.payload.push_back(std::byte{0});
+    EXPECT_THROW(unpacked(bad), Error);
+    bad = good;
     ++bad.checksum;
     EXPECT_THROW(unpacked(bad), Error);
     Bytes other(content.size() + 1);

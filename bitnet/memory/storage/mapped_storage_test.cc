@@ -116,6 +116,16 @@ TEST_F(MappedStorageTest, ShrinkingWhileMappedIsAnErrorInBothModes) {
     }
 }
 
+TEST_F(MappedStorageTest, WhatWasReadWhileTheFileWasShortIsNotBelieved) {
+  MappedStorage::create(path("a"), bytes_of(pattern(3 * 4096, 1)));
+  const std::string whole = read("a");
+  const MappedStorage storage(path("a"));
+  ASSERT_EQ(::truncate(path("a").c_str(), 0), 0);
+  EXPECT_EQ(text_of(storage.bytes()), std::string(3 * 4096, '\0'));
+  write("a", whole);
+  EXPECT_EQ(kind_of([&] { storage.check_intact(); }), "E_IO");
+}
+
 TEST_F(MappedStorageTest, DyingInCreateKeepsTheOldFile) {
   const std::string old = pattern(300'000, 1), fresh = pattern(5'000'000, 2);
   MappedStorage::create(path("a"), bytes_of(old));

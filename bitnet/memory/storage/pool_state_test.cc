@@ -173,6 +173,10 @@ TEST_F(PoolStateTest, LiesUnderRightChecksumsAreRefused) {
   std::string twice = whole;
   twice.replace(footer - 2, 2, "ab");
   EXPECT_EQ(refusal(sealed(twice)), "E_DUPKEY");
+  std::string gap = whole;
+  gap.insert(entry, 64, '\0');
+  set(gap, footer + 64, gap.size());
+  EXPECT_EQ(refusal(sealed(gap)), "E_SIZE");
 }
 
 // Written by hand, as a big-endian machine or a later version would.
@@ -197,6 +201,23 @@ TEST_F(PoolStateTest, MemoryIsNeverMoreThanTheFileJustifies) {
     FAIL() << "half a megabyte holds a whole one";
   } catch (const Error& e) {
     EXPECT_EQ(e.code(), Errc::out_of_memory);
+  }
+}
+
+// The pool's cry for memory is the moment between the check of a block and its reading.
+TEST_F(PoolStateTest, ShrinkingWhileItIsReadIsAnError) {
+  for (const char fill : {'x', '\0'}) {  // what is gone reads as zeros, of which one block is made
+    save("a", {{"n", std::string(1 << 20, fill), 64, false}});
+    MemoryPoolConfig config;
+    config.max_bytes = 1 << 20;
+    HybridMemoryPool pool(config);
+    MemoryHandle held = pool.allocate(4096);
+    pool.set_failure_callback([&](std::size_t) {
+      held = {};
+      return ::truncate(path("a").c_str(), 4096) == 0;
+    });
+    EXPECT_EQ(kind_of([&] { load_pool_state(path("a"), pool); }), "E_IO");
+    EXPECT_EQ(pool.metrics().live_bytes, 0u);
   }
 }
 
