@@ -91,7 +91,9 @@ TEST_F(PoolStateTest, WhatWasSavedComesBack) {
     EXPECT_TRUE(same(load_pool_state(bytes_of(read("a")), "a", pool_), what));
   }
   save("a", contents(1));
-  EXPECT_LT(read("a").size(), 20'000u);  // of a megabyte that is all alike, 1/256
+  // Neither zstd nor lz4: stored as it is.
+  EXPECT_LT(read("a").size(),
+            codecs().size() > 1 ? 20'000u : 1'100'000u);  // of a megabyte that is all alike, 1/256
 }
 
 TEST_F(PoolStateTest, BadNamesAndAlignmentsAreRefusedAndWriteNothing) {
@@ -105,7 +107,9 @@ TEST_F(PoolStateTest, BadNamesAndAlignmentsAreRefusedAndWriteNothing) {
 }
 
 TEST_F(PoolStateTest, EveryPrefixIsRefused) {
-  save("a", contents(1));
+  std::vector<Content> what = contents(1);
+  what.erase(what.begin() + 3);  // the megabyte: nothing new, much time
+  save("a", what);
   const std::string whole = read("a");
   for (std::size_t size = 0; size < whole.size(); ++size)
     ASSERT_NE(refusal(whole.substr(0, size)), "") << size;
