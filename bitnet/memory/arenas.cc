@@ -10,9 +10,12 @@
 namespace bitnet::memory {
 namespace {
 
-// What may be kept beyond the peak, in units: 1/32 of it, and 1 MiB so that small pools do not
+// What may be kept beyond the peak, in units: 1/8 of it, and 2 MiB so that small pools do not
 // return and take the same pages over and over.
-constexpr std::uint64_t kSlackShare = 32, kSlackUnits = 16;
+constexpr std::uint64_t kSlackShare = 8, kSlackUnits = 32;
+
+// Memory is moved and returned in whole huge pages: a part of one costs more than it is worth.
+constexpr std::uint32_t kChunk = os::kHugePageBytes / kUnitBytes;
 
 }  // namespace
 
@@ -99,6 +102,7 @@ std::uint32_t Arenas::take(std::uint32_t units, std::uint32_t align, Buddy::From
     if (unit == kNoUnit) return kNoUnit;
     grew = dirty_before - buddy_.dirty_units() < units;
     publish();
+    if (grew) refit();
   }
   if (grew && footprint_.excess() > 0) footprint_.return_excess(*this);
   return unit;
@@ -150,9 +154,29 @@ std::uint64_t Arenas::purge_counted(std::byte* pages, std::size_t bytes) noexcep
   return purge(pages, bytes) ? resident : 0;
 }
 
+void Arenas::refit() noexcept {
+  const std::uint64_t excess = footprint_.excess();
+  std::uint32_t to = (buddy_.fresh_first() + kChunk - 1) / kChunk * kChunk;
+  const std::uint32_t to_end = (buddy_.fresh_first() + buddy_.fresh_units()) / kChunk * kChunk;
+  // Pages that are locked, or of a system that cannot move them, are returned instead (shrink()).
+  if (excess == 0 || to >= to_end || config_.pages.lock) return;
+  bool works = true;
+  const auto wanted =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(excess / kChunk * kChunk, to_end - to));
+  buddy_.clean(wanted, [&](std::uint32_t first, std::uint32_t count) -> std::uint32_t {
+    const std::uint32_t head = (kChunk - first % kChunk) % kChunk;
+    if (!works || to >= to_end || count < head + kChunk) return 0;
+    if (head > 0 && !purge(address(first), std::size_t{head} * kUnitBytes)) return 0;
+    const std::uint32_t units = std::min((count - head) / kChunk * kChunk, to_end - to);
+    works = os::move_pages(address(first + head), address(to), std::size_t{units} * kUnitBytes);
+    if (!works) return head;
+    to += units;
+    return head + units;
+  });
+  publish();
+}
+
 void Arenas::shrink(std::uint64_t units) noexcept {
-  // Whole huge pages: a part of one costs more to return than it is worth.
-  constexpr std::uint32_t kChunk = os::kHugePageBytes / kUnitBytes;
   const std::lock_guard lock(mutex_);
   std::uint64_t left = units;
   buddy_.clean(static_cast<std::uint32_t>(std::min<std::uint64_t>(units, config_.units)),

@@ -28,8 +28,8 @@ struct UnitRange {
 };
 
 /// What the arenas of one pool hold together. Memory that was freed is kept for reuse as long as
-/// the pool holds no more than it had in use at its peak and a little: then the resident memory of
-/// a process never exceeds what its peak needed, and a steady load never waits for the system.
+/// the pool holds no more than it had in use at its peak and an eighth: a steady load seldom waits
+/// for the system, and what a process keeps is bounded by what it needed once.
 class Footprint {
  public:
   void add(Arenas* arenas) noexcept { arenas_[count_++] = arenas; }
@@ -84,6 +84,9 @@ class Arenas {
   /// `max_bytes` went back or it is out of time.
   Trimmed trim(std::uint64_t max_bytes, std::uint64_t min_age_ms, std::uint32_t min_units,
                bool (*out_of_time)(void*), void* context) noexcept;
+  /// Where the pool holds too much, gives new units of the last take() the memory of dirty ones,
+  /// which costs no fault and no zeroing.
+  void refit() noexcept;
   /// Returns `units` dirty units; quick, uncounted.
   void shrink(std::uint64_t units) noexcept;
 

@@ -113,7 +113,19 @@ std::uint32_t Buddy::take(std::uint32_t units, std::uint32_t align, From from) n
   const std::uint32_t first = block << found;
   split_off(first + units, first + (1u << found));
   free_units_ -= units;
-  if (dirty) dirty_units_ -= mark(first, units, false);
+  fresh_first_ = first;
+  fresh_units_ = dirty ? 0 : units;
+  if (dirty) {
+    for (std::uint32_t at = first; at < first + units;) {
+      const std::uint32_t begin = run_of_dirty(at, first + units, true);
+      at = run_of_dirty(begin, first + units, false);
+      if (at - begin > fresh_units_) {
+        fresh_first_ = begin;
+        fresh_units_ = at - begin;
+      }
+    }
+    dirty_units_ -= mark(first, units, false);
+  }
   return first;
 }
 

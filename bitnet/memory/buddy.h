@@ -26,6 +26,9 @@ class Buddy {
   /// first in the smallest block that holds them; the rest of the block stays free. kNoUnit where
   /// no block does.
   std::uint32_t take(std::uint32_t units, std::uint32_t align, From from) noexcept;
+  /// Of the last take(): the longest run of its units that was clean.
+  std::uint32_t fresh_first() const noexcept { return fresh_first_; }
+  std::uint32_t fresh_units() const noexcept { return fresh_units_; }
   void give(std::uint32_t unit, std::uint32_t units, bool dirty) noexcept;
 
   /// Calls `purge(first, units)` for runs of dirty free units from the highest address of the
@@ -64,6 +67,7 @@ class Buddy {
   std::uint32_t any_clean_ = 0, any_free_dirty_ = 0;  // a bit for each order with a block
   std::uint64_t* dirty_bits_ = nullptr;               // a bit for each unit
   std::uint32_t size_ = 0, free_units_ = 0, dirty_units_ = 0;
+  std::uint32_t fresh_first_ = 0, fresh_units_ = 0;
 };
 
 template <class Purge>
