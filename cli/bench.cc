@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/format.h"
+#include "cli/memory_publisher.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
 
@@ -260,6 +261,7 @@ int bench_main(int argc, const char* const* argv) {
   CommandLine line("bench", kDescription, kExamples);
   add_options(line, o);
   if (!line.parse(argc, argv)) return 0;
+  const MemoryPublisher publisher;
   if (o.shape.empty()) {
     OpenedModel model(o.model);
     measure_and_print(o, model.decoder, model.runtime);

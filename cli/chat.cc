@@ -10,6 +10,7 @@
 #include "cli/common_options.h"
 #include "cli/figures.h"
 #include "cli/line_reader.h"
+#include "cli/memory_publisher.h"
 #include "cli/model_path.h"
 #include "cli/terminal.h"
 
@@ -203,6 +204,7 @@ int chat_main(int argc, const char* const* argv) {
   add_sampling(line.app(), o.sampling);
   o.model.add_overrides(line.app());
   if (!line.parse(argc, argv)) return 0;
+  const MemoryPublisher publisher;
   check_sampling(o.sampling);
 
   const std::string path = o.model.path();

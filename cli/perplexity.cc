@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/format.h"
+#include "cli/memory_publisher.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
 
@@ -79,6 +80,7 @@ int perplexity_main(int argc, const char* const* argv) {
   line->add_flag("--json", json, "Print one JSON object");
   model_options.add_overrides(line.app());
   if (!line.parse(argc, argv)) return 0;
+  const MemoryPublisher publisher;
 
   const std::vector<std::int32_t> ids = tokens_file.empty()
                                             ? tokenizer_of(model_options.path(), model_options)

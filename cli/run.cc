@@ -11,6 +11,7 @@
 #include "cli/common_options.h"
 #include "cli/figures.h"
 #include "cli/format.h"
+#include "cli/memory_publisher.h"
 #include "cli/model_path.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
@@ -135,6 +136,7 @@ int run_main(int argc, const char* const* argv) {
   CommandLine line("run", kDescription, kExamples);
   add_options(line, o);
   if (!line.parse(argc, argv)) return 0;
+  const MemoryPublisher publisher;
   check_sampling(o.sampling);
 
   // What can be refused at once is refused before the model is loaded.
