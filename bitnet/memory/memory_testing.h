@@ -16,11 +16,10 @@ inline constexpr bool kSanitized = kThreadSanitizer || kPoisoning;
 
 }  // namespace bitnet::memory
 
-/// ThreadSanitizer's own records of each byte make the process larger when memory goes back.
+/// Sanitizers' own records of each byte come and go with the memory that a test looks at.
 #define BITNET_SKIP_UNLESS_RESIDENT_IS_EXACT() \
-  if (bitnet::memory::kThreadSanitizer)        \
-  GTEST_SKIP() << "resident memory says nothing under ThreadSanitizer"
-/// It neither follows forks of threaded programs nor the end of a process by a fault.
+  if (bitnet::memory::kSanitized) GTEST_SKIP() << "resident memory says nothing under a sanitizer"
+/// ThreadSanitizer neither follows forks of threaded programs nor the end of a process by a fault.
 #define BITNET_SKIP_UNLESS_FORKS_WORK() \
   if (bitnet::memory::kThreadSanitizer) \
   GTEST_SKIP() << "ThreadSanitizer does not follow forks of threaded programs"
