@@ -27,6 +27,11 @@ inline std::optional<std::uint64_t> checked_round_up(std::uint64_t value,
   return *padded & ~(step - 1);
 }
 
+/// As checked_round_up() for what was checked before.
+constexpr std::uint64_t align_up(std::uint64_t value, std::uint64_t power_of_two) noexcept {
+  return (value + power_of_two - 1) & ~(power_of_two - 1);
+}
+
 /// ceil(a / b) and rounding up for sizes that were checked before; a >= 0, b > 0.
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
 constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) noexcept {

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <string>
 
+#include "bitnet/base/checked.h"
 #include "bitnet/base/error.h"
 #include "bitnet/memory/units.h"
 
@@ -14,10 +15,6 @@ namespace bitnet {
 namespace {
 
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 62;
-
-std::uint64_t aligned(std::uint64_t offset, std::uint64_t alignment) noexcept {
-  return (offset + alignment - 1) & ~(alignment - 1);
-}
 
 void check(std::span<const PlannedTensor> tensors) {
   std::uint64_t sum = 0;
@@ -58,14 +55,14 @@ ArenaPlan place(std::span<const PlannedTensor> tensors, std::span<const std::siz
     for (const std::size_t k : placed) {
       const PlannedTensor& other = tensors[k];
       if (other.last < t.first || other.first > t.last) continue;
-      const std::uint64_t begin = plan.offsets[k], at = aligned(end, t.alignment);
+      const std::uint64_t begin = plan.offsets[k], at = align_up(end, t.alignment);
       if (begin > end && at + t.bytes <= begin && begin - end < best_gap) {
         best = at;
         best_gap = begin - end;
       }
       end = std::max(end, begin + other.bytes);
     }
-    if (best == UINT64_MAX) best = aligned(end, t.alignment);
+    if (best == UINT64_MAX) best = align_up(end, t.alignment);
     plan.offsets[i] = best;
     plan.bytes = std::max(plan.bytes, best + t.bytes);
     plan.alignment = std::max<std::uint64_t>(plan.alignment, t.alignment);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "bitnet/base/checked.h"
 #include "bitnet/base/error.h"
 #include "bitnet/base/os/memory.h"
 
@@ -16,19 +17,15 @@ constexpr std::size_t kSmallBlock = 1u << 20, kSmallSegment = 2u << 20;
 constexpr std::size_t kMediumBlock = 16u << 20, kMediumSegment = 32u << 20;
 constexpr std::size_t kHugeStep = 2u << 20;
 
-std::size_t round_up(std::size_t bytes, std::size_t step) noexcept {
-  return (bytes + step - 1) & ~(step - 1);
-}
-
 std::size_t segment_bytes(std::size_t bytes) noexcept {
   if (bytes < kSmallBlock) return kSmallSegment;
   if (bytes < kMediumBlock) return kMediumSegment;
-  return round_up(bytes, kHugeStep);
+  return align_up(bytes, kHugeStep);
 }
 
 std::size_t padding(const std::byte* address, std::size_t alignment) noexcept {
   const auto at = reinterpret_cast<std::uintptr_t>(address);
-  return static_cast<std::size_t>(round_up(at, alignment) - at);
+  return static_cast<std::size_t>(align_up(at, alignment) - at);
 }
 
 }  // namespace
@@ -211,7 +208,7 @@ bool DevicePool::collect(bool wait) {
 
 DevicePool::Block* DevicePool::grow(std::size_t bytes, std::size_t alignment) {
   const std::size_t step = std::max(alignment, kStep);
-  const std::size_t exact = round_up(bytes, kStep);
+  const std::size_t exact = align_up(bytes, kStep);
   for (std::size_t size = segment_bytes(bytes);; size = exact) {
     if (max_bytes_ == 0 || (size <= max_bytes_ && committed_bytes_ <= max_bytes_ - size)) {
       std::list<Segment> segment(1, {nullptr, size, step});
@@ -243,7 +240,7 @@ DevicePool::Block* DevicePool::grow(std::size_t bytes, std::size_t alignment) {
 void* DevicePool::allocate(std::size_t bytes, std::size_t alignment, Stream stream) {
   const std::lock_guard lock(mutex_);
   if (bytes > SIZE_MAX / 2) return nullptr;
-  const std::size_t size = round_up(std::max<std::size_t>(bytes, 1), kStep);
+  const std::size_t size = align_up(std::max<std::size_t>(bytes, 1), kStep);
   const std::size_t align = std::max(alignment, kStep);
   return guarded([&]() -> void* {
     StreamBlocks& mine = streams_[stream.id];

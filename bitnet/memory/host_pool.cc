@@ -76,13 +76,18 @@ HostPool::HostPool(const HostPoolConfig& config) : config_(config) {
   }
 }
 
-HostPool::~HostPool() {
+void HostPool::close() noexcept {
+  if (std::exchange(closed_, true)) return;
   unregister_pool(index_);
   while (heaps_) {
     ThreadHeap* heap = std::exchange(heaps_, heaps_->next);
     if (heap->ring) tracker_.load()->close_ring(heap->ring);
     delete heap;
   }
+}
+
+HostPool::~HostPool() {
+  close();
   for (const auto& [block, guarded] : guarded_) os::unmap_pages(guarded.pages, guarded.page_bytes);
   if constexpr (kPoisoning) unpoison(base_, space_bytes_);
   os::unmap_pages(base_, space_bytes_);
@@ -249,8 +254,7 @@ void* HostPool::allocate_or_fail(std::size_t bytes, std::size_t alignment, Door 
   if (!block) return nullptr;
   if constexpr (kPoisoning)
     if (contains(block)) unpoison(block, bytes);
-  if (mine->watch.load(std::memory_order_relaxed) & ~std::uint32_t{kWatchHardened})
-    count_allocation(*mine, block, bytes, kNumClasses, door);
+  count_allocation(*mine, block, bytes, kNumClasses, door);
   return block;
 }
 
@@ -301,9 +305,9 @@ void* HostPool::allocate_large(ThreadHeap& heap, std::size_t bytes,
 
 FreeFault HostPool::deallocate_rare(void* block, std::size_t bytes, Door door) noexcept {
   if (ThreadHeap* last = thread_heaps.heaps[index_]; last && contains(block)) {
-    const auto at = static_cast<std::size_t>(static_cast<std::byte*>(block) - base_);
-    if (kinds_[at / kUnitBytes].load(std::memory_order_relaxed) == kLargeBlock &&
-        at % kUnitBytes == 0 && last->num_large < ThreadHeap::kMaxLarge &&
+    const std::size_t at = offset_of(block);
+    if (kind_at(at) == kLargeBlock && at % kUnitBytes == 0 &&
+        last->num_large < ThreadHeap::kMaxLarge &&
         last->watch.load(std::memory_order_relaxed) == 0) {
       const auto unit = static_cast<std::uint32_t>(at / kUnitBytes) - small_units_;
       const std::uint32_t units = large_->units_at(unit);
@@ -319,16 +323,15 @@ FreeFault HostPool::deallocate_rare(void* block, std::size_t bytes, Door door) n
   ThreadHeap* mine = heap();
   if (!mine) return FreeFault::foreign;
   if (!contains(block)) return deallocate_mapped(*mine, block, bytes, door);
-  const auto offset = static_cast<std::size_t>(static_cast<std::byte*>(block) - base_);
-  const std::uint8_t kind = kinds_[offset / kUnitBytes].load(std::memory_order_relaxed);
+  const std::size_t offset = offset_of(block);
+  const std::uint8_t kind = kind_at(offset);
   if (kind != kNoBlock && kind != kLargeBlock)
     return door == Door::raw ? deallocate<Door::raw>(block, bytes)
                              : deallocate<Door::handle>(block, bytes);
   if (kind == kNoBlock || offset % kUnitBytes != 0) return FreeFault::foreign;
   const std::uint32_t unit = large_->arenas().unit_of(block);
   const std::uint32_t units = large_->units_at(unit);
-  if (mine->watch.load(std::memory_order_relaxed) & ~std::uint32_t{kWatchHardened})
-    count_free(*mine, block, bytes, door);
+  count_free(*mine, block, bytes, door);
   large_->set_live(unit, false);
   if constexpr (kPoisoning) poison(block, std::size_t{units} * kUnitBytes);
   if (mine->num_large == ThreadHeap::kMaxLarge) give_large(*mine, ThreadHeap::kMaxLarge / 2);
@@ -353,13 +356,12 @@ FreeFault HostPool::deallocate_mapped(ThreadHeap& heap, void* block, std::size_t
     }
   }
   if (large_->unmap(block) == 0) return FreeFault::foreign;
-  if (heap.watch.load(std::memory_order_relaxed) & ~std::uint32_t{kWatchHardened})
-    count_free(heap, block, bytes, door);
+  count_free(heap, block, bytes, door);
   return FreeFault::none;
 }
 
 bool HostPool::contains(const void* block) const noexcept {
-  return static_cast<std::size_t>(static_cast<const std::byte*>(block) - base_) < space_bytes_;
+  return offset_of(block) < space_bytes_;
 }
 
 std::size_t HostPool::block_bytes(const void* block) const noexcept {
@@ -371,8 +373,8 @@ std::size_t HostPool::block_bytes(const void* block) const noexcept {
       if (address == block) return guarded.bytes;
     return 0;
   }
-  const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(block) - base_);
-  const std::uint8_t kind = kinds_[offset / kUnitBytes].load(std::memory_order_relaxed);
+  const std::size_t offset = offset_of(block);
+  const std::uint8_t kind = kind_at(offset);
   if (kind == kNoBlock) return 0;
   if (kind == kLargeBlock)
     return offset % kUnitBytes
@@ -389,8 +391,8 @@ std::size_t HostPool::block_bytes(const void* block) const noexcept {
 
 bool HostPool::may_hold(const void* block, std::size_t bytes) const noexcept {
   if (!contains(block)) return block_bytes(block) >= bytes;
-  const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(block) - base_);
-  const std::uint8_t kind = kinds_[offset / kUnitBytes].load(std::memory_order_relaxed);
+  const std::size_t offset = offset_of(block);
+  const std::uint8_t kind = kind_at(offset);
   if (kind == kNoBlock) return false;
   return kind == kLargeBlock ? offset % kUnitBytes == 0
                              : kSizeClasses[kind - kFirstClass].block_bytes >= bytes;

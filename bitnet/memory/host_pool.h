@@ -56,8 +56,11 @@ class HostPool {
   /// Throws Error{out_of_memory} where the system refuses address space, Error{unsupported} where
   /// there are too many pools.
   explicit HostPool(const HostPoolConfig& config);
-  /// No thread may be in a call. Blocks that are live cease to exist.
+  /// close(). Blocks that are live cease to exist.
   ~HostPool();
+  /// Takes all threads' heaps away and closes their rings, so that a thread that ends from now on
+  /// touches neither this pool nor its tracker. No thread may be in a call, now or later.
+  void close() noexcept;
   HostPool(const HostPool&) = delete;
   HostPool& operator=(const HostPool&) = delete;
 
@@ -97,11 +100,10 @@ class HostPool {
   template <Door kDoor = Door::raw>
   FreeFault deallocate(void* block, std::size_t bytes) noexcept {
     ThreadHeap* heap = thread_heaps.heaps[index_];
-    const auto offset = static_cast<std::size_t>(static_cast<std::byte*>(block) - base_);
+    const std::size_t offset = offset_of(block);
     if (heap == nullptr || offset >= space_bytes_) [[unlikely]]
       return deallocate_rare(block, bytes, kDoor);
-    const std::uint32_t size_class =
-        kinds_[offset / kUnitBytes].load(std::memory_order_relaxed) - std::uint32_t{kFirstClass};
+    const std::uint32_t size_class = kind_at(offset) - std::uint32_t{kFirstClass};
     if (size_class >= kNumClasses) [[unlikely]]
       return deallocate_rare(block, bytes, kDoor);
     Magazine& magazine = heap->magazines[size_class];
@@ -179,7 +181,6 @@ class HostPool {
   LargeBlockPool& large() noexcept { return *large_; }
   const LargeBlockPool& large() const noexcept { return *large_; }
   Footprint& footprint() noexcept { return footprint_; }
-  Metadata& metadata() noexcept { return metadata_; }
   std::uint64_t metadata_bytes() const noexcept;
 
   /// Hardened mode: whether the bytes behind a live block of `bytes` are as they were left.
@@ -228,8 +229,15 @@ class HostPool {
                             std::uint32_t size_class, Door door) noexcept;
   void* allocate_hardened(ThreadHeap& heap, void* block, std::size_t bytes, std::size_t alignment,
                           std::uint32_t size_class) noexcept;
+  /// Beyond space_bytes_ for what is not of this pool's address space.
+  std::size_t offset_of(const void* block) const noexcept {
+    return static_cast<std::size_t>(static_cast<const std::byte*>(block) - base_);
+  }
+  std::uint8_t kind_at(std::size_t offset) const noexcept {
+    return kinds_[offset / kUnitBytes].load(std::memory_order_relaxed);
+  }
   std::uint8_t& live_mark(const void* block) const noexcept {
-    return live_[static_cast<std::size_t>(static_cast<const std::byte*>(block) - base_) / kGranule];
+    return live_[offset_of(block) / kGranule];
   }
   FreeFault check_free(void* block, std::size_t bytes, std::uint32_t size_class) noexcept;
   void count_allocation(ThreadHeap& heap, void* block, std::size_t bytes, std::uint32_t size_class,
@@ -241,6 +249,7 @@ class HostPool {
   [[gnu::noinline]] EventRing* open_ring(ThreadHeap& heap) noexcept;
 
   std::size_t index_ = 0;
+  bool closed_ = false;
   std::byte* base_ = nullptr;
   std::size_t space_bytes_ = 0;
   UnitKinds kinds_ = nullptr;

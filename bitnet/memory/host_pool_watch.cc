@@ -2,6 +2,7 @@
 // What HostPool does beside handing out blocks: counters, events, the checks of the hardened mode.
 #include <algorithm>
 
+#include "bitnet/base/checked.h"
 #include "bitnet/base/os/memory.h"
 #include "bitnet/memory/host_pool.h"
 #include "bitnet/memory/tracking/tracker.h"
@@ -102,7 +103,7 @@ void* HostPool::allocate_slow(ThreadHeap& heap, std::size_t bytes, std::size_t a
   if constexpr (kPoisoning) unpoison(block, bytes);
   const std::uint32_t watch = heap.watch.load(std::memory_order_relaxed);
   if (watch & kWatchHardened) block = allocate_hardened(heap, block, bytes, alignment, size_class);
-  if (watch & kWatchCounts) count_allocation(heap, block, bytes, size_class, door);
+  count_allocation(heap, block, bytes, size_class, door);
   return block;
 }
 
@@ -113,7 +114,7 @@ void* HostPool::allocate_slow(ThreadHeap& heap, std::size_t bytes, std::size_t a
   if (watch & kWatchHardened)
     if (const FreeFault fault = check_free(block, bytes, size_class); fault != FreeFault::none)
       return fault;
-  if (watch & kWatchCounts) count_free(heap, block, bytes, door);
+  count_free(heap, block, bytes, door);
   if constexpr (kPoisoning) poison(block, kSizeClasses[size_class].block_bytes);
   Magazine& magazine = heap.magazines[size_class];
   if (magazine.top == magazine.limit) make_room(heap, size_class);
@@ -173,9 +174,7 @@ void HostPool::deallocate_to_span(void* block, std::size_t bytes) noexcept {
 
 bool HostPool::intact(const void* block, std::size_t bytes) const noexcept {
   if (!contains(block)) return true;
-  const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(block) - base_);
-  const std::uint32_t size_class =
-      kinds_[offset / kUnitBytes].load(std::memory_order_relaxed) - std::uint32_t{kFirstClass};
+  const std::uint32_t size_class = kind_at(offset_of(block)) - std::uint32_t{kFirstClass};
   if (size_class >= kNumClasses) return true;
   const std::size_t count = canary_bytes(bytes, size_class);
   const std::byte* end = static_cast<const std::byte*>(block) + bytes;
@@ -188,8 +187,7 @@ bool HostPool::intact(const void* block, std::size_t bytes) const noexcept {
 void* HostPool::allocate_guarded(std::size_t bytes, std::size_t alignment) noexcept {
   if (alignment > os::kPageBytes) return nullptr;
   const std::size_t page_bytes =
-      ((std::max<std::size_t>(bytes, 1) + os::kPageBytes - 1) & ~(os::kPageBytes - 1)) +
-      os::kPageBytes;
+      align_up(std::max<std::size_t>(bytes, 1), os::kPageBytes) + os::kPageBytes;
   auto* pages = static_cast<std::byte*>(os::map_pages(page_bytes, os::kPageBytes));
   if (!pages) return nullptr;
   // The block ends at the forbidden page, but for what its alignment asks.

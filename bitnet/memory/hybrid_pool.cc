@@ -15,8 +15,6 @@ using memory::FreeFault;
 using memory::HandleSlot;
 using Door = memory::HostPool::Door;
 
-constexpr int kMaxFailureCalls = 8;
-
 [[noreturn]] [[gnu::cold]] void fail_free(FreeFault fault, std::size_t bytes) {
   if (fault == FreeFault::foreign)
     fail(Errc::invalid_argument,

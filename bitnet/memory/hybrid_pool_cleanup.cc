@@ -111,7 +111,7 @@ void* HybridMemoryPool::State::allocate_after_steps(std::size_t bytes, std::size
   } catch (...) {
     // A step that failed helped nothing; the next one may.
   }
-  for (int i = 0; i < 8 && call_failure_callback(bytes); ++i)
+  for (int i = 0; i < kMaxFailureCalls && call_failure_callback(bytes); ++i)
     if (void* block = retry()) return block;
   count([](PressureSteps& s) { ++s.failures; });
   return nullptr;

@@ -11,6 +11,10 @@ namespace {
 
 using memory::kUnitBytes;
 
+std::uint64_t live_blocks(const memory::SmallBlockPool::ClassFigures& figures) noexcept {
+  return figures.blocks - std::min(figures.blocks, figures.free_blocks);
+}
+
 PartMetrics part_of(const memory::Arenas& arenas) {
   const memory::Arenas::Space space = arenas.space();
   PartMetrics part;
@@ -19,6 +23,24 @@ PartMetrics part_of(const memory::Arenas& arenas) {
   part.free_bytes = space.free_units * kUnitBytes;
   part.largest_free_bytes = space.largest_free_units * kUnitBytes;
   part.limit_bytes = arenas.limit_units() * kUnitBytes;
+  return part;
+}
+
+// Small blocks; those at hand of threads count as live, as only their thread knows them.
+PartMetrics small_part(const memory::HostPool& host) {
+  PartMetrics part = part_of(host.small().arenas());
+  part.committed_bytes -= std::min(part.committed_bytes, host.small().purged_bytes());
+  for (std::uint32_t i = 0; i < memory::kNumClasses; ++i)
+    part.live_bytes += live_blocks(host.small().figures(i)) * memory::kSizeClasses[i].block_bytes;
+  return part;
+}
+
+PartMetrics large_part(const memory::HostPool& host) {
+  const memory::LargeBlockPool& large = host.large();
+  PartMetrics part = part_of(large.arenas());
+  part.live_bytes = large.arenas().taken_units() * kUnitBytes + large.mapped_bytes();
+  part.committed_bytes += large.mapped_bytes();
+  part.peak_committed_bytes += large.peak_mapped_bytes();
   return part;
 }
 
@@ -46,21 +68,14 @@ MemoryMetrics HybridMemoryPool::metrics() const {
   m.total_bytes = counts.handle_bytes + counts.bytes;
   m.metadata_bytes = s.host.metadata_bytes() + s.handles.bytes();
 
-  m.small = part_of(s.host.small().arenas());
-  m.small.committed_bytes -= std::min(m.small.committed_bytes, s.host.small().purged_bytes());
+  m.small = small_part(s.host);
+  m.large = large_part(s.host);
   for (std::uint32_t i = 0; i < memory::kNumClasses; ++i) {
     const memory::SmallBlockPool::ClassFigures figures = s.host.small().figures(i);
     if (figures.spans == 0 && counts.class_allocations[i] == 0) continue;
-    // Blocks at hand of threads count as live here: only their thread knows them.
-    const std::uint64_t live = figures.blocks - std::min(figures.blocks, figures.free_blocks);
-    m.classes.push_back({memory::kSizeClasses[i].block_bytes, live, counts.class_allocations[i]});
-    m.small.live_bytes += live * memory::kSizeClasses[i].block_bytes;
+    m.classes.push_back(
+        {memory::kSizeClasses[i].block_bytes, live_blocks(figures), counts.class_allocations[i]});
   }
-  m.large = part_of(s.host.large().arenas());
-  m.large.live_bytes =
-      s.host.large().arenas().taken_units() * kUnitBytes + s.host.large().mapped_bytes();
-  m.large.committed_bytes += s.host.large().mapped_bytes();
-  m.large.peak_committed_bytes += s.host.large().peak_mapped_bytes();
 
   DeviceMetrics host;
   host.live_blocks = m.live_blocks;
@@ -142,27 +157,15 @@ CleanupFigures HybridMemoryPool::cleanup_figures(std::optional<Device> device) c
   const State& s = *state_;
   CleanupFigures figures;
   if (!device || *device == Device{}) {
-    const memory::Arenas& small = s.host.small().arenas();
-    const memory::Arenas& large = s.host.large().arenas();
-    const std::uint64_t small_held =
-        (small.taken_units() + small.dirty_units()) * kUnitBytes -
-        std::min(small.taken_units() * kUnitBytes, s.host.small().purged_bytes());
-    std::uint64_t live_small = 0;
-    for (std::uint32_t i = 0; i < memory::kNumClasses; ++i) {
-      const auto c = s.host.small().figures(i);
-      live_small +=
-          (c.blocks - std::min(c.blocks, c.free_blocks)) * memory::kSizeClasses[i].block_bytes;
-    }
-    const std::uint64_t large_live =
-        large.taken_units() * kUnitBytes + s.host.large().mapped_bytes();
-    figures.live_bytes = live_small + large_live;
-    figures.committed_bytes = small_held + large_live + large.dirty_units() * kUnitBytes;
-    figures.limit_bytes = (small.limit_units() + large.limit_units()) * kUnitBytes;
-    figures.fragmentation = small_held == 0
-                                ? 0.0
-                                : 1.0 - static_cast<double>(std::min(live_small, small_held)) /
-                                            static_cast<double>(small_held);
-    const std::uint64_t used = std::max(small.last_use_ms(), large.last_use_ms());
+    const PartMetrics small = small_part(s.host), large = large_part(s.host);
+    figures.live_bytes = small.live_bytes + large.live_bytes;
+    figures.committed_bytes = small.committed_bytes + large.committed_bytes;
+    figures.limit_bytes = small.limit_bytes + large.limit_bytes;
+    if (const std::uint64_t held = small.committed_bytes; held > 0)
+      figures.fragmentation =
+          1.0 - static_cast<double>(std::min(small.live_bytes, held)) / static_cast<double>(held);
+    const std::uint64_t used =
+        std::max(s.host.small().arenas().last_use_ms(), s.host.large().arenas().last_use_ms());
     const std::uint64_t now = os::coarse_milliseconds();
     figures.idle = std::chrono::milliseconds(now > used ? now - used : 0);
   }

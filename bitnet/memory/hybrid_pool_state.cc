@@ -86,6 +86,7 @@ void HybridMemoryPool::State::end() noexcept {
   cleanup_pressure.reset();
   if (cleanup) cleanup->stop();
   if (tracker) tracker->stop();
+  host.close();  // while the tracker and the handles are there
 }
 
 TrackingLevel HybridMemoryPool::tracking_level() const noexcept { return state_->level.load(); }

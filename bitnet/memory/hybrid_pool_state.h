@@ -36,6 +36,8 @@ class PoolResource final : public std::pmr::memory_resource {
 };
 
 struct HybridMemoryPool::State final {
+  /// Of the failure callback for one allocation: it may free little at a time, or say so only.
+  static constexpr int kMaxFailureCalls = 8;
   static constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;
 
   struct Wanted {

@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <condition_variable>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <memory_resource>
+#include <mutex>
 #include <random>
 #include <string>
 #include <thread>
@@ -14,6 +17,7 @@
 #include "bitnet/base/error.h"
 #include "bitnet/base/os/memory.h"
 #include "bitnet/memory/memory_testing.h"
+#include "bitnet/memory/tracking/detailed_metrics.h"
 
 namespace bitnet {
 namespace {
@@ -281,6 +285,37 @@ TEST(HybridMemoryPool, RawBlocksAreCountedByLevel) {
   EXPECT_GE(m.peak_bytes, 2'000'000u - (256u << 10)) << "exact to 256 KiB a thread";
   EXPECT_LE(m.peak_bytes, 2'001'070u);
   EXPECT_EQ(code_of([&] { pool.set_tracking_level(TrackingLevel::detailed); }), Errc::unsupported);
+}
+
+TEST(HybridMemoryPool, APoolWhoseEventsAreTrackedEndsBeforeItsThreads) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  int step = 0;
+  const auto reach = [&](int now) {
+    const std::lock_guard lock(mutex);
+    step = now;
+    changed.notify_all();
+  };
+  const auto await = [&](int wanted) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return step == wanted; });
+  };
+  MemoryPoolConfig config;
+  config.enable_advanced_tracking = true;
+  config.tracking_config = TrackingConfig::detailed();
+  auto pool = std::make_unique<HybridMemoryPool>(config);
+  std::thread thread([&] {
+    { const MemoryHandle handle = pool->allocate(5000); }
+    pool->deallocate_raw(pool->allocate_raw(100), 100);
+    reach(1);
+    await(2);
+  });
+  await(1);
+  { const MemoryHandle handle = pool->allocate(4096); }
+  EXPECT_EQ(pool->detailed_metrics()->events.lost, 0u);
+  pool.reset();
+  reach(2);
+  thread.join();
 }
 
 TEST(HybridMemoryPool, PmrContainersLiveInIt) {

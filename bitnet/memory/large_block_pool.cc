@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 
+#include "bitnet/base/checked.h"
 #include "bitnet/base/error.h"
 #include "bitnet/base/os/memory.h"
 #include "bitnet/memory/poison.h"
@@ -76,7 +77,7 @@ bool LargeBlockPool::flush() noexcept {
 
 std::byte* LargeBlockPool::map(std::size_t bytes, std::size_t alignment) noexcept {
   const std::uint64_t limit = arenas_.limit_units() * kUnitBytes;
-  const std::uint64_t size = (std::uint64_t{bytes} + kUnitBytes - 1) & ~(kUnitBytes - 1);
+  const std::uint64_t size = align_up(bytes, kUnitBytes);
   const std::lock_guard lock(mapped_mutex_);
   const std::uint64_t held = mapped_bytes() + arenas_.taken_units() * kUnitBytes;
   if (size < bytes || size > limit || held > limit - size) return nullptr;
@@ -103,7 +104,7 @@ std::size_t LargeBlockPool::unmap(const void* block) noexcept {
   if (found == mapped_.end()) return 0;
   const std::size_t bytes = found->second;
   mapped_.erase(found);
-  mapped_bytes_.fetch_sub((bytes + kUnitBytes - 1) & ~(kUnitBytes - 1), std::memory_order_relaxed);
+  mapped_bytes_.fetch_sub(align_up(bytes, kUnitBytes), std::memory_order_relaxed);
   os::unmap_pages(const_cast<void*>(block), bytes);
   return bytes;
 }
@@ -134,12 +135,6 @@ std::uint32_t LargeBlockPool::move_down(std::uint32_t unit) noexcept {
   set_live(unit, false);
   arenas_.give(unit, units, !moved);
   return to;
-}
-
-void LargeBlockPool::for_each_mapped(
-    const std::function<void(const void*, std::size_t)>& visit) const {
-  const std::lock_guard lock(mapped_mutex_);
-  for (const auto& [address, bytes] : mapped_) visit(reinterpret_cast<const void*>(address), bytes);
 }
 
 void LargeBlockPool::validate() const { arenas_.validate(); }

@@ -5,7 +5,6 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <mutex>
 
@@ -60,7 +59,6 @@ class LargeBlockPool {
   std::uint64_t peak_mapped_bytes() const noexcept {
     return peak_mapped_bytes_.load(std::memory_order_relaxed);
   }
-  void for_each_mapped(const std::function<void(const void*, std::size_t)>& visit) const;
   /// Throws Error{internal} where records contradict each other.
   void validate() const;
   void lock_all() noexcept;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "bitnet/base/checked.h"
 #include "bitnet/memory/units.h"
 
 namespace bitnet::memory {
@@ -57,7 +58,7 @@ static_assert(class_bytes(kNumClasses - 1) == kLargeBytes);
 /// A block of class_of(aligned_size(n, a)) is aligned to `a` in a span that is: every class above n
 /// is a multiple of `a` once n is. `alignment` is a power of two up to kUnitBytes.
 constexpr std::size_t aligned_size(std::size_t bytes, std::size_t alignment) noexcept {
-  return (bytes + alignment - 1) & ~(alignment - 1);
+  return align_up(bytes, alignment);
 }
 
 struct SizeClass {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 
+#include "bitnet/base/checked.h"
 #include "bitnet/base/error.h"
 #include "bitnet/base/os/memory.h"
 
@@ -254,8 +255,7 @@ std::uint64_t SmallBlockPool::purge_free_pages(std::uint64_t max_bytes, std::uin
         }
         const std::uint32_t first = block;
         while (block < num_blocks && is_free(block)) ++block;
-        const std::size_t begin =
-            (first * block_bytes + os::kPageBytes - 1) & ~(os::kPageBytes - 1);
+        const std::size_t begin = align_up(first * block_bytes, os::kPageBytes);
         const std::size_t end = block == num_blocks ? kSizeClasses[i].span_units * kUnitBytes
                                                     : (block * block_bytes) & ~(os::kPageBytes - 1);
         if (end <= begin) continue;
@@ -319,15 +319,6 @@ SmallBlockPool::ClassFigures SmallBlockPool::figures(std::uint32_t size_class) c
   const std::lock_guard lock(c.mutex);
   return {c.spans, std::uint64_t{c.spans} * kSizeClasses[size_class].span_blocks,
           c.free_blocks + c.transfer_count.load(std::memory_order_relaxed)};
-}
-
-void SmallBlockPool::for_each_span(const std::function<void(const Span&)>& visit) const {
-  const auto open = static_cast<std::uint32_t>(arenas_.space().open_units);
-  for (std::uint32_t unit = 0; unit < open; ++unit) {
-    const std::uint8_t kind = kinds_[unit].load(std::memory_order_relaxed);
-    if (kind == kNoBlock || kind == kLargeBlock || heads_[unit] != unit) continue;
-    visit(spans_[unit]);
-  }
 }
 
 void SmallBlockPool::lock_all() noexcept {

@@ -6,7 +6,6 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <mutex>
 
 #include "bitnet/memory/arenas.h"
@@ -89,8 +88,6 @@ class SmallBlockPool {
   const Arenas& arenas() const noexcept { return arenas_; }
   /// Throws Error{internal} where records contradict each other.
   void validate() const;
-  /// Calls `visit` for each span that is in use.
-  void for_each_span(const std::function<void(const Span&)>& visit) const;
 
   void lock_all() noexcept;
   void unlock_all() noexcept;

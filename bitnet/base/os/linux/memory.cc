@@ -12,14 +12,13 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "bitnet/base/checked.h"
 #include "bitnet/base/os/fault.h"
 
 namespace bitnet::os {
 namespace {
 
-std::size_t whole_pages(std::size_t bytes) noexcept {
-  return (bytes + kPageBytes - 1) & ~(kPageBytes - 1);
-}
+std::size_t whole_pages(std::size_t bytes) noexcept { return align_up(bytes, kPageBytes); }
 
 // "Name:   123 kB" of a /proc file, in bytes; 0 where it is not there.
 std::uint64_t proc_value(const char* file, const char* name) noexcept {
@@ -55,7 +54,7 @@ void* map_aligned(std::size_t bytes, std::size_t alignment, int protection) noex
   void* raw = ::mmap(nullptr, size + slack, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (raw == MAP_FAILED) return nullptr;
   const auto begin = reinterpret_cast<std::uintptr_t>(raw);
-  const std::uintptr_t aligned = slack ? (begin + alignment - 1) & ~(alignment - 1) : begin;
+  const std::uintptr_t aligned = slack ? align_up(begin, alignment) : begin;
   if (aligned > begin) ::munmap(raw, aligned - begin);
   const std::uintptr_t tail = begin + size + slack - (aligned + size);
   if (tail) ::munmap(reinterpret_cast<void*>(aligned + size), tail);
