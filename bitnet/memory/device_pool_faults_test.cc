@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "bitnet/base/error.h"
+#include "bitnet/base/error_testing.h"
 #include "bitnet/device/testing/scripted_device.h"
 #include "bitnet/memory/cleanup/manager.h"
 #include "bitnet/memory/device_pools.h"
@@ -23,15 +23,6 @@ using testing::ScriptedDevice;
 using testing::ScriptedDriver;
 
 constexpr std::size_t kMiB = 1u << 20;
-
-std::optional<Errc> code_of(auto&& action) {
-  try {
-    action();
-  } catch (const Error& e) {
-    return e.code();
-  }
-  return {};
-}
 
 // Reaches every call of a driver: growth, retries, events asked, waited for and released.
 void use(DevicePool& pool, ScriptedDevice& device) {

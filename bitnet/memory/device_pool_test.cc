@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "bitnet/base/error.h"
+#include "bitnet/base/error_testing.h"
 #include "bitnet/device/testing/scripted_device.h"
 #include "bitnet/memory/device_pools.h"
 #include "bitnet/memory/memory_testing.h"
@@ -25,15 +25,6 @@ constexpr Stream kA{1}, kB{2};
 
 DevicePool pool_of(ScriptedDevice& device, std::uint64_t max_bytes = 0) {
   return DevicePool(std::make_unique<ScriptedDriver>(device), max_bytes);
-}
-
-std::optional<Errc> code_of(auto&& action) {
-  try {
-    action();
-  } catch (const Error& e) {
-    return e.code();
-  }
-  return {};
 }
 
 TEST(DevicePool, SizesShareSegmentsOfTheirKind) {

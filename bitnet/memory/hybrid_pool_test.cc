@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "bitnet/base/error.h"
+#include "bitnet/base/error_testing.h"
 #include "bitnet/base/os/memory.h"
 #include "bitnet/memory/memory_testing.h"
 #include "bitnet/memory/tracking/detailed_metrics.h"
@@ -43,16 +43,6 @@ class CountingDriver final : public Driver {
  private:
   int* live_;
 };
-
-Errc code_of(auto&& action) {
-  try {
-    action();
-  } catch (const Error& e) {
-    return e.code();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return Errc::internal;
-}
 
 TEST(HybridMemoryPool, EverySizeAndAlignmentIsAlignedWritableAndCounted) {
   HybridMemoryPool pool;

@@ -2,6 +2,8 @@
 // Memory with a name that processes of one user share, a lock inside it, and who is still alive.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -51,6 +53,11 @@ class SharedMemory {
   const std::string& name() const noexcept { return name_; }
   /// True once a page of the segment was gone.
   bool lost() const noexcept;
+  /// Whether the name still means this segment, not another or none.
+  bool is_named() const noexcept;
+  /// Takes the memory of these bytes now: false where the system has none, which a write would only
+  /// find out as a lost page.
+  bool commit(std::size_t offset, std::size_t length) const noexcept;
 
   /// False where there was no such segment. Mappings stay valid.
   static bool unlink(const std::string& name) noexcept;
@@ -62,20 +69,25 @@ class SharedMemory {
   std::string name_;
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
+  std::uint64_t file_number_ = 0;
   int guard_slot_ = -1;
 };
 
-/// A mutex at a place inside a segment; a holder that dies leaves it to the next one.
-struct RobustMutex {
-  static constexpr std::size_t kBytes = 64;
-  alignas(16) std::byte storage[kBytes];
+/// A lock at a place inside a segment, free where its bytes are zero; a holder that dies leaves it
+/// to the next one. One number and nothing that is followed, unlike a robust mutex of pthreads,
+/// whose list of pointers a hostile peer could write: the worst that a peer can do here is to hold
+/// it, or to let two in. Peers must see each other in /proc (one PID namespace).
+class SharedLock {
+ public:
+  /// True where the last holder died inside: what it guards must be repaired before use. `self` is
+  /// current_process(). Throws Error{io} after `patience` without the lock.
+  bool lock(const ProcessIdentity& self,
+            std::chrono::milliseconds patience = std::chrono::seconds(10));
+  /// Nothing where `self` does not hold it.
+  void unlock(const ProcessIdentity& self) noexcept;
 
-  /// Throws Error{io}.
-  void initialise();
-  /// True where the last holder died inside: what it guards must be repaired before use. Throws
-  /// Error{io} after 10 s without the lock, or where its bytes are not those of a mutex.
-  bool lock();
-  void unlock() noexcept;
+ private:
+  std::atomic<std::uint64_t> holder_{0};
 };
 
 }  // namespace bitnet::os
