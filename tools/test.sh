@@ -18,7 +18,7 @@ threaded_memory_tests=(memory_cleanup_test memory_shared_test memory_storage_tes
 not_in_qemu='StackTrace|MovableBlocks|bench_memory'
 
 # What ThreadSanitizer looks at.
-threaded='ThreadPool|HostPool|HybridMemoryPool|Movable|Device|Cleanup|Manager|InactiveStore|MetricsPage|Rings|Tracker|Sites'
+threaded='ThreadPool|HostPool|HybridMemoryPool|Movable|Device|Cleanup|Manager|InactiveStore|MetricsPage|Shared|Rings|Tracker|Sites'
 threaded+='|PressureCallbacks|Op\.|Session|Identity'
 
 # build STAGE: configures and builds; prints the log's end where that fails.

@@ -62,6 +62,18 @@ Arenas::Arenas(const Config& config, Metadata& metadata, Footprint& footprint)
   last_use_ = os::coarse_milliseconds();
 }
 
+Arenas::~Arenas() {
+  if constexpr (kPoisoning) unpoison(config_.base, std::size_t{poisoned_units_} * kUnitBytes);
+}
+
+void Arenas::poison_up_to(std::uint32_t unit) noexcept {
+  constexpr std::uint32_t kMargin = 16;  // 1 MiB behind the last block
+  const std::uint32_t end = std::min(open_units_, unit + kMargin);
+  if (end <= poisoned_units_) return;
+  poison(address(poisoned_units_), std::size_t{end - poisoned_units_} * kUnitBytes);
+  poisoned_units_ = end;
+}
+
 bool Arenas::open_arena() noexcept {
   if (open_units_ == config_.units) return false;
   std::byte* pages = address(open_units_);
@@ -69,7 +81,6 @@ bool Arenas::open_arena() noexcept {
   if (config_.pages.huge_pages) os::advise_huge_pages(pages, kArenaBytes, true);
   if (config_.pages.numa_node) os::bind_to_numa_node(pages, kArenaBytes, *config_.pages.numa_node);
   if (config_.pages.lock) os::lock_pages(pages, kArenaBytes);
-  poison(pages, kArenaBytes);
   buddy_.give(open_units_, kArenaUnits, false);
   open_units_ += kArenaUnits;
   return true;
@@ -89,6 +100,8 @@ std::uint32_t Arenas::take_locked(std::uint32_t units, std::uint32_t align,
   std::uint32_t unit = buddy_.take(units, align, from);
   while (unit == kNoUnit && from != Buddy::From::dirty && units <= kArenaUnits && open_arena())
     unit = buddy_.take(units, align, from);
+  if constexpr (kPoisoning)
+    if (unit != kNoUnit) poison_up_to(unit + units);
   return unit;
 }
 

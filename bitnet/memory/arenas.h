@@ -62,6 +62,9 @@ class Arenas {
   };
   /// Throws Error{out_of_memory}.
   Arenas(const Config& config, Metadata& metadata, Footprint& footprint);
+  ~Arenas();
+  Arenas(const Arenas&) = delete;
+  Arenas& operator=(const Arenas&) = delete;
 
   /// As Buddy::take(); From::any may take new memory from the system. kNoUnit at the limit or when
   /// out of memory.
@@ -122,6 +125,9 @@ class Arenas {
 
  private:
   bool open_arena() noexcept;
+  /// AddressSanitizer's records of a whole arena would cost 32 MiB of writes a pool: what no block
+  /// came near is left alone.
+  void poison_up_to(std::uint32_t unit) noexcept;
   std::uint32_t take_locked(std::uint32_t units, std::uint32_t align, Buddy::From from) noexcept;
   void publish() noexcept;
   bool purge(std::byte* pages, std::size_t bytes) noexcept;
@@ -132,6 +138,7 @@ class Arenas {
   Buddy buddy_;
   std::uint32_t* freed_ms_ = nullptr;  // for each unit: low bits of the time it was freed
   std::uint32_t open_units_ = 0;
+  std::uint32_t poisoned_units_ = 0;  // from the begin
   // Written under the mutex, read by anyone.
   std::atomic<std::uint64_t> taken_{0}, dirty_{0}, peak_{0}, last_use_{0};
 };

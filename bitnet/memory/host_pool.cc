@@ -89,7 +89,8 @@ void HostPool::close() noexcept {
 HostPool::~HostPool() {
   close();
   for (const auto& [block, guarded] : guarded_) os::unmap_pages(guarded.pages, guarded.page_bytes);
-  if constexpr (kPoisoning) unpoison(base_, space_bytes_);
+  large_.reset();
+  small_.reset();
   os::unmap_pages(base_, space_bytes_);
 }
 
