@@ -123,6 +123,17 @@ std::string classes(const PublishedMetrics& m) {
   return text + "</table>\n";
 }
 
+std::string devices(const PublishedMetrics& m) {
+  if (m.num_devices < 2) return "";
+  std::string text =
+      "<table>" + row({"device", "blocks", "live", "peak", "committed", "failed"}, "th");
+  for (const storage::PublishedDevice& d : std::span(m.devices, m.num_devices))
+    text += row({to_string(storage::device_of(d)), std::to_string(d.live_blocks),
+                 bytes_in_words(d.live_bytes), bytes_in_words(d.peak_bytes),
+                 bytes_in_words(d.committed_bytes), std::to_string(d.failed_allocations)});
+  return text + "</table>\n";
+}
+
 std::string pressure(const PublishedMetrics& m) {
   return "<table>" +
          row({"under pressure", "trims", "returned", "compactions", "blocks moved", "compressions",
@@ -146,8 +157,12 @@ std::string section(const WatchedProcess& process) {
          tile("live blocks", std::to_string(m.live_blocks)) +
          tile("allocations", std::to_string(m.total_allocations)) +
          tile("failed", std::to_string(m.failed_allocations)) +
-         tile("lost to rounding", bytes_in_words(m.waste_bytes)) + "</div>" + history(m) +
-         parts(m) + classes(m) + pressure(m) + "</section>\n";
+         tile("lost to rounding", bytes_in_words(m.waste_bytes)) +
+         tile("memory pressure", std::string(pressure_name(m))) +
+         (m.packed_blocks > 0 ? tile("packed", bytes_in_words(m.packed_bytes_before) + " in " +
+                                                   bytes_in_words(m.packed_bytes_after))
+                              : "") +
+         "</div>" + history(m) + parts(m) + devices(m) + classes(m) + pressure(m) + "</section>\n";
 }
 
 }  // namespace

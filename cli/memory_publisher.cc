@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 #include <system_error>
 
 #include "bitnet/base/error.h"
 #include "bitnet/base/os/memory.h"
 #include "bitnet/memory/hybrid_pool.h"
+#include "bitnet/memory/tracking/pressure.h"
 
 namespace bitnet::cli {
 namespace {
@@ -44,10 +46,18 @@ MemoryPublisher::~MemoryPublisher() {
 }
 
 void MemoryPublisher::publish_until_stopped() {
+  PressureLevel level = PressureLevel::none;
+  std::optional<os::MemoryEvents> events;
   std::unique_lock lock(mutex_);
   do {
     try {
-      page_->publish(default_pool().metrics(), os::memory_info().resident_bytes);
+      const MemoryMetrics metrics = default_pool().metrics();
+      const PressureReading reading{os::read_memory_pressure(),
+                                    metrics.small.live_bytes + metrics.large.live_bytes,
+                                    metrics.small.limit_bytes + metrics.large.limit_bytes};
+      level = pressure_level(reading, level, PressureThresholds{}, 1.0, events);
+      events = reading.system.group_events;
+      page_->publish(metrics, os::memory_info().resident_bytes, level);
     } catch (const std::exception&) {
       return;  // whoever works runs out of memory too, and says so
     }

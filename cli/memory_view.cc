@@ -11,6 +11,7 @@ namespace bitnet::cli {
 namespace {
 
 using storage::PublishedClass;
+using storage::PublishedDevice;
 using storage::PublishedMetrics;
 using storage::PublishedPart;
 using storage::PublishedSample;
@@ -89,13 +90,34 @@ std::string classes_text(const PublishedMetrics& m) {
   return "\n" + table.text();
 }
 
+// Nothing where the host is all there is: its figures are those above.
+std::string devices_text(const PublishedMetrics& m) {
+  if (m.num_devices < 2) return "";
+  Table table({"device", "blocks", "live", "peak", "committed", "failed", "limit"},
+              {1, 2, 3, 4, 5, 6});
+  for (const PublishedDevice& d : std::span(m.devices, m.num_devices))
+    table.add({to_string(storage::device_of(d)), count_text(d.live_blocks),
+               bytes_in_words(d.live_bytes), bytes_in_words(d.peak_bytes),
+               bytes_in_words(d.committed_bytes), count_text(d.failed_allocations),
+               d.limit_bytes ? bytes_in_words(d.limit_bytes) : "none"});
+  return "\n" + table.text();
+}
+
+std::string packed_text(const PublishedMetrics& m) {
+  if (m.packed_blocks == 0 && m.compress_ns == 0) return "";
+  return "packed      " + count_text(m.packed_blocks) + " blocks, " +
+         bytes_in_words(m.packed_bytes_before) + " in " + bytes_in_words(m.packed_bytes_after) +
+         "; " + fixed(1e-9 * static_cast<double>(m.compress_ns), 2) + " s to pack, " +
+         fixed(1e-9 * static_cast<double>(m.decompress_ns), 2) + " s to unpack\n";
+}
+
 std::string pressure_text(const PublishedMetrics& m) {
-  if (m.trims + m.compactions + m.compressions + m.callbacks + m.failures == 0)
-    return "\npressure    none\n";
-  return "\npressure    trims " + count_text(m.trims) + " (" + bytes_in_words(m.trimmed_bytes) +
-         "), compactions " + count_text(m.compactions) + " (" + count_text(m.moved_blocks) +
-         " blocks), compressions " + count_text(m.compressions) + " (" +
-         count_text(m.compressed_blocks) + " blocks), callbacks " + count_text(m.callbacks) +
+  const std::string level = "\npressure    " + std::string(pressure_name(m)) + "\n";
+  if (m.trims + m.compactions + m.compressions + m.callbacks + m.failures == 0) return level;
+  return level + "relieved    trims " + count_text(m.trims) + " (" +
+         bytes_in_words(m.trimmed_bytes) + "), compactions " + count_text(m.compactions) + " (" +
+         count_text(m.moved_blocks) + " blocks), compressions " + count_text(m.compressions) +
+         " (" + count_text(m.compressed_blocks) + " blocks), callbacks " + count_text(m.callbacks) +
          ", failures " + count_text(m.failures) + "\n";
 }
 
@@ -111,6 +133,10 @@ void write_part(JsonWriter& json, const char* name, const PublishedPart& p) {
 
 double fragmentation(const PublishedPart& part) {
   return part.free_bytes == 0 ? 0.0 : 1.0 - share(part.largest_free_bytes, part.free_bytes);
+}
+
+std::string_view pressure_name(const PublishedMetrics& metrics) {
+  return to_string(static_cast<PressureLevel>(metrics.pressure_level));
 }
 
 std::uint64_t committed_bytes(const PublishedMetrics& metrics) {
@@ -139,7 +165,8 @@ std::string process_text(const WatchedProcess& process, int columns) {
          count_text(m.total_allocations) + " allocated in all, " +
          count_text(m.failed_allocations) + " failed\noverhead    " +
          bytes_in_words(m.waste_bytes) + " lost to rounding, " + bytes_in_words(m.metadata_bytes) +
-         " of the pool's own\n\n" + parts_text(m) + classes_text(m) + pressure_text(m);
+         " of the pool's own\n\n" + parts_text(m) + devices_text(m) + classes_text(m) +
+         pressure_text(m) + packed_text(m);
 }
 
 void write_process(JsonWriter& json, const WatchedProcess& process) {
@@ -158,7 +185,23 @@ void write_process(JsonWriter& json, const WatchedProcess& process) {
   json.member("compactions", m.compactions).member("moved_blocks", m.moved_blocks);
   json.member("compressions", m.compressions).member("compressed_blocks", m.compressed_blocks);
   json.member("callbacks", m.callbacks).member("failures", m.failures).end_object();
-  json.key("classes").begin_array();
+  json.member("pressure_level", pressure_name(m));
+  json.key("compression").begin_object();
+  json.member("blocks", m.packed_blocks).member("bytes_before", m.packed_bytes_before);
+  json.member("bytes_after", m.packed_bytes_after).member("compress_ns", m.compress_ns);
+  json.member("decompress_ns", m.decompress_ns).end_object();
+  json.key("devices").begin_array();
+  for (const PublishedDevice& d : std::span(m.devices, m.num_devices))
+    json.begin_object()
+        .member("device", to_string(storage::device_of(d)))
+        .member("live_blocks", d.live_blocks)
+        .member("live_bytes", d.live_bytes)
+        .member("peak_bytes", d.peak_bytes)
+        .member("failed_allocations", d.failed_allocations)
+        .member("committed_bytes", d.committed_bytes)
+        .member("limit_bytes", d.limit_bytes)
+        .end_object();
+  json.end_array().key("classes").begin_array();
   for (const PublishedClass& c : std::span(m.classes, m.num_classes))
     json.begin_object()
         .member("block_bytes", c.block_bytes)

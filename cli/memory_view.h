@@ -24,6 +24,8 @@ void write_process(JsonWriter& json, const WatchedProcess& process);
 
 /// 1 - largest free / all free.
 double fragmentation(const storage::PublishedPart& part);
+/// "none" to "critical", of the machine and the pool.
+std::string_view pressure_name(const storage::PublishedMetrics& metrics);
 std::uint64_t committed_bytes(const storage::PublishedMetrics& metrics);
 
 }  // namespace bitnet::cli

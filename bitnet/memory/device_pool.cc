@@ -264,6 +264,28 @@ void* DevicePool::allocate(std::size_t bytes, std::size_t alignment, Stream stre
   });
 }
 
+void DevicePool::copy(void* to, const void* from, std::size_t bytes, Stream stream) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (lost_) fail_lost();
+  }
+  // Not under the lock: others go on while this one waits for the device.
+  try {
+    driver_->copy(to, from, bytes, stream);
+    const Event done = driver_->record(stream);
+    struct Release {
+      Driver& driver;
+      Event event;
+      ~Release() { driver.release(event); }
+    } const release{*driver_, done};
+    driver_->synchronize(done);
+  } catch (const Error& e) {
+    const std::lock_guard lock(mutex_);
+    if (e.code() == Errc::device_lost) lost_ = true;
+    throw;
+  }
+}
+
 bool DevicePool::free(void* address, Stream stream) noexcept {
   const std::lock_guard lock(mutex_);
   const auto found = blocks_.find(static_cast<const std::byte*>(address));

@@ -41,6 +41,9 @@ class DevicePool {
   bool free(void* block, Stream stream) noexcept;
   /// Work of `stream` uses the block too: it serves nobody before that work is done.
   void use_on(void* block, Stream stream);
+  /// Between this device and the host, behind the stream's work; done on return. Throws
+  /// Error{device_lost}.
+  void copy(void* to, const void* from, std::size_t bytes, Stream stream);
 
   /// Returns empty segments of at least `min_bytes`, freed `min_age_ms` ago or longer, to the
   /// driver, up to `max_bytes`; the bytes returned. A lost device returns nothing.

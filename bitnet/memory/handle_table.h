@@ -35,6 +35,8 @@ struct HandleSlot {
   std::atomic<std::uint16_t> device{0};  // number of the device's pool; 0: the host
   std::uint8_t log2_alignment = 0;
   std::atomic<bool> movable{false};
+  // Packing won too little; so it stays until the bytes may have changed.
+  std::atomic<bool> incompressible{false};
 };
 
 /// Thread-safe. Slots are never returned to the system.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <string>
 
 #include "bitnet/base/error.h"
@@ -129,6 +130,28 @@ void HybridMemoryPool::use_on(const MemoryHandle& handle, Stream stream) {
   state_->devices.at(state_->devices.number(handle.device())).use_on(handle.data(), stream);
 }
 
+void HybridMemoryPool::upload(const MemoryHandle& to, std::span<const std::byte> from,
+                              Stream stream) {
+  require(to.pool_ == this && from.size() <= to.size_bytes(),
+          "HybridMemoryPool::upload: the handle is of another pool, or too small");
+  state_->copy(to.device(), to.data(), from.data(), from.size(), stream);
+}
+
+void HybridMemoryPool::download(std::span<std::byte> to, const MemoryHandle& from, Stream stream) {
+  require(from.pool_ == this && to.size() <= from.size_bytes(),
+          "HybridMemoryPool::download: the handle is of another pool, or too small");
+  state_->copy(from.device(), to.data(), from.data(), to.size(), stream);
+}
+
+void HybridMemoryPool::State::copy(Device device, void* to, const void* from, std::size_t bytes,
+                                   Stream stream) {
+  if (bytes == 0) return;
+  if (device == Device{})
+    std::memcpy(to, from, bytes);
+  else
+    devices.at(devices.number(device)).copy(to, from, bytes, stream);
+}
+
 MemoryHandle HybridMemoryPool::adopt(HandleId id) {
   const HandleSlot* slot = state_->handles.find(id.index);
   require(slot && id.generation % 2 == 1 && slot->generation.load() == id.generation,
@@ -214,6 +237,7 @@ std::optional<HandleId> HybridMemoryPool::State::make_handle(const Wanted& wante
   slot.device = number;
   slot.log2_alignment = static_cast<std::uint8_t>(std::countr_zero(wanted.alignment));
   slot.movable = wanted.movable;
+  slot.incompressible = false;
   if (wanted.movable) {
     slot.pins.store(0, std::memory_order_relaxed);
     slot.last_pin_ms.store(static_cast<std::uint32_t>(os::coarse_milliseconds()),

@@ -8,6 +8,7 @@
 #include <memory>
 #include <memory_resource>
 #include <optional>
+#include <span>
 
 #include "bitnet/device/driver.h"
 #include "bitnet/memory/cleanup/target.h"
@@ -62,6 +63,12 @@ class HybridMemoryPool final : public CleanupTarget, private TrackedPool {
   void deallocate(MemoryHandle&& handle, Stream stream);
   /// A device block is also used by work of `stream`: its free waits for that too.
   void use_on(const MemoryHandle& handle, Stream stream);
+
+  /// Host bytes into the block, and back, behind all work given to `stream`; done on return. On the
+  /// host plain copies. Throws Error: invalid_argument (no handle of this pool, or more bytes than
+  /// the block has), device_lost.
+  void upload(const MemoryHandle& to, std::span<const std::byte> from, Stream stream = {});
+  void download(std::span<std::byte> to, const MemoryHandle& from, Stream stream = {});
 
   /// Takes over what MemoryHandle::release() gave up. Throws Error{invalid_argument} for a stale or
   /// foreign id.

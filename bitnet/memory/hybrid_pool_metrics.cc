@@ -106,6 +106,7 @@ MemoryMetrics HybridMemoryPool::metrics() const {
   m.waste_bytes = held - std::min(held, m.devices[0].live_bytes);
   const std::lock_guard lock(s.steps_mutex);
   m.pressure = s.steps;
+  m.compression = s.inactive.figures();
   return m;
 }
 

@@ -3,8 +3,11 @@
 #include "bitnet/memory/hybrid_pool_state.h"
 
 #include <bit>
+#include <mutex>
+#include <vector>
 
 #include "bitnet/base/error.h"
+#include "bitnet/base/os/threads.h"
 
 namespace bitnet {
 namespace {
@@ -33,6 +36,46 @@ std::uint32_t watch_bits(TrackingLevel level) noexcept {
       return memory::kWatchCounts | memory::kWatchClasses | memory::kWatchEvents;
   }
   return 0;
+}
+
+// A child of a fork has one thread: blocks that another was moving would wait for ever.
+class LivePools {
+ public:
+  void add(PausablePool* pool) {
+    static std::once_flag once;
+    // After the host pools' own handlers, so that these, which wait for longer, come first.
+    std::call_once(once, [] { os::call_at_fork(pause, resume<false>, resume<true>); });
+    const std::lock_guard lock(mutex_);
+    pools_.push_back(pool);
+  }
+  void remove(PausablePool* pool) noexcept {
+    const std::lock_guard lock(mutex_);
+    std::erase(pools_, pool);
+  }
+
+ private:
+  static void pause();
+  template <bool kInChild>
+  static void resume();
+  std::mutex mutex_;
+  std::vector<PausablePool*> pools_;
+};
+
+// Never destroyed: pools may outlive main().
+LivePools& live_pools() {
+  static auto* pools = new LivePools;
+  return *pools;
+}
+
+void LivePools::pause() {
+  live_pools().mutex_.lock();
+  for (PausablePool* pool : live_pools().pools_) pool->pause();
+}
+
+template <bool kInChild>
+void LivePools::resume() {
+  for (PausablePool* pool : live_pools().pools_) pool->resume(kInChild);
+  live_pools().mutex_.unlock();
 }
 
 }  // namespace
@@ -79,10 +122,28 @@ void HybridMemoryPool::State::begin(HybridMemoryPool& pool) {
     tracker->start();
   }
   host.set_watch(watch_bits(level), tracker.get());
+  live_pools().add(this);
   if (config.enable_automatic_cleanup) cleanup->start();
 }
 
+void HybridMemoryPool::State::pause() {
+  cleanup->pause();
+  unpark_gate.lock();
+  compact_mutex.lock();
+}
+
+void HybridMemoryPool::State::resume(bool in_child) {
+  compact_mutex.unlock();
+  // In the child it still counts readers that waited for it in the parent: begun anew.
+  if (in_child)
+    std::construct_at(&unpark_gate);
+  else
+    unpark_gate.unlock();
+  cleanup->resume();
+}
+
 void HybridMemoryPool::State::end() noexcept {
+  live_pools().remove(this);
   cleanup_pressure.reset();
   if (cleanup) cleanup->stop();
   if (tracker) tracker->stop();

@@ -9,6 +9,7 @@
 #include <memory_resource>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 
 #include "bitnet/base/os/memory.h"
 #include "bitnet/memory/cleanup/manager.h"
@@ -35,7 +36,17 @@ class PoolResource final : public std::pmr::memory_resource {
   HybridMemoryPool& pool_;
 };
 
-struct HybridMemoryPool::State final {
+/// Something that waits for a fork.
+class PausablePool {
+ public:
+  virtual void pause() = 0;
+  virtual void resume(bool in_child) = 0;
+
+ protected:
+  ~PausablePool() = default;
+};
+
+struct HybridMemoryPool::State final : PausablePool {
   /// Of the failure callback for one allocation: it may free little at a time, or say so only.
   static constexpr int kMaxFailureCalls = 8;
   static constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;
@@ -57,6 +68,9 @@ struct HybridMemoryPool::State final {
   /// What needs the whole pool: threads.
   void begin(HybridMemoryPool& pool);
   void end() noexcept;
+  /// Between these no memory is moved or packed, by whom ever.
+  void pause() override;
+  void resume(bool in_child) override;
 
   std::optional<HandleId> make_handle(const Wanted& wanted);
   bool reserve_bytes(std::size_t bytes) noexcept;
@@ -65,6 +79,8 @@ struct HybridMemoryPool::State final {
   /// False for an id that names no live block.
   bool free_slot(HandleId id, const Stream* stream) noexcept;
   MemoryHandle handle(HybridMemoryPool& pool, HandleId id, Device device) noexcept;
+  /// One side lies on `device`, the other there or in host memory.
+  void copy(Device device, void* to, const void* from, std::size_t bytes, Stream stream);
 
   std::byte* pin(HandleId id);
   void unpin(HandleId id) noexcept;
@@ -100,7 +116,8 @@ struct HybridMemoryPool::State final {
   std::atomic<std::uint64_t> failures{0};
   std::mutex failure_mutex;
   std::shared_ptr<std::function<bool(std::size_t)>> failure_callback;
-  std::mutex compact_mutex;  // one compaction at a time
+  std::shared_mutex unpark_gate;  // shared by those who unpack, before compact_mutex
+  std::mutex compact_mutex;  // one compaction or packing at a time, and none while a process forks
   mutable std::mutex steps_mutex;
   PressureSteps steps;
 };

@@ -27,12 +27,12 @@ struct PartMetrics {
 };
 
 struct DeviceMetrics {
-  Device device;
+  Device device{};
   std::uint64_t live_blocks = 0;
   std::uint64_t live_bytes = 0;  // as asked for
   std::uint64_t peak_bytes = 0;
   std::uint64_t failed_allocations = 0;
-  PartMetrics memory;
+  PartMetrics memory{};
 };
 
 /// One size class of the small blocks.
@@ -51,6 +51,19 @@ struct PressureSteps {
   std::uint64_t failures = 0;  // steps were not enough: out_of_memory
 };
 
+/// Blocks whose bytes are packed because nobody has used them for a while.
+struct CompressionMetrics {
+  std::uint64_t blocks = 0;                             // packed now
+  std::uint64_t bytes_before = 0, bytes_after = 0;      // of these, unpacked and packed
+  std::uint64_t packed = 0, refused = 0, unpacked = 0;  // since the pool began
+  std::uint64_t compress_ns = 0, decompress_ns = 0;     // the same
+
+  double ratio() const noexcept {
+    return bytes_after == 0 ? 1.0
+                            : static_cast<double>(bytes_before) / static_cast<double>(bytes_after);
+  }
+};
+
 /// Counts since construction. Bytes are as asked for, unless a field says otherwise.
 struct MemoryMetrics {
   std::uint64_t live_bytes = 0;
@@ -65,6 +78,7 @@ struct MemoryMetrics {
   std::vector<DeviceMetrics> devices;  // the CPU first
   std::vector<ClassMetrics> classes;   // with a block since the pool began
   PressureSteps pressure;
+  CompressionMetrics compression;
 };
 
 }  // namespace bitnet

@@ -24,6 +24,7 @@ std::byte* HybridMemoryPool::State::pin(HandleId id) {
       std::this_thread::yield();
       pins = slot->pins.load(std::memory_order_relaxed);
     } else if (pins & HandleSlot::kParked) {
+      const std::shared_lock gate(unpark_gate);
       if (!slot->pins.compare_exchange_weak(pins, HandleSlot::kBusy | HandleSlot::kParked))
         continue;
       bool unpacked = false;
@@ -51,6 +52,7 @@ void HybridMemoryPool::State::unpin(HandleId id) noexcept {
   HandleSlot& slot = *handles.find(id.index);
   slot.last_pin_ms.store(static_cast<std::uint32_t>(os::coarse_milliseconds()),
                          std::memory_order_relaxed);
+  if (slot.incompressible.load(std::memory_order_relaxed)) slot.incompressible = false;
   slot.pins.fetch_sub(1, std::memory_order_release);
 }
 
@@ -170,6 +172,7 @@ CleanupResult HybridMemoryPool::State::compact(const CompactRequest& request) {
 }
 
 CleanupResult HybridMemoryPool::State::compress(const CompressRequest& request) {
+  const std::lock_guard one(compact_mutex);
   CleanupResult result;
   const auto now = static_cast<std::uint32_t>(os::coarse_milliseconds());
   for (std::uint32_t i = 0; i < handles.size(); ++i) {
@@ -181,7 +184,9 @@ CleanupResult HybridMemoryPool::State::compress(const CompressRequest& request) 
     }
     HandleSlot& slot = *handles.find(i);
     const std::uint32_t generation = slot.generation.load(std::memory_order_acquire);
-    if (generation % 2 == 0 || !slot.movable || slot.bytes < request.min_block_bytes) continue;
+    if (generation % 2 == 0 || !slot.movable || slot.incompressible ||
+        slot.bytes < request.min_block_bytes)
+      continue;
     const std::uint32_t age = now - slot.last_pin_ms.load(std::memory_order_relaxed);
     if (age < static_cast<std::uint64_t>(std::max<std::int64_t>(0, request.min_age.count())))
       continue;
@@ -195,6 +200,7 @@ CleanupResult HybridMemoryPool::State::compress(const CompressRequest& request) 
         slot.pins.store(HandleSlot::kParked, std::memory_order_release);
         continue;
       }
+      slot.incompressible = true;
     }
     make_idle(slot);
   }

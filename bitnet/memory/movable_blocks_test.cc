@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstring>
@@ -10,6 +12,7 @@
 #include "bitnet/base/error.h"
 #include "bitnet/base/os/fault.h"
 #include "bitnet/base/os/memory.h"
+#include "bitnet/memory/cleanup/manager.h"
 #include "bitnet/memory/hybrid_pool.h"
 #include "bitnet/memory/memory_testing.h"
 
@@ -133,6 +136,62 @@ TEST(MovableBlocks, LargeBlocksMoveTogetherSoThatALargerOneFits) {
     os::fail_call(os::Call::move_memory, 0);
     pool.validate();
   }
+}
+
+TEST(MovableBlocks, AForkWaitsForWhatMovesThem) {
+  BITNET_SKIP_UNLESS_FORKS_WORK();
+  HybridMemoryPool pool;
+  std::vector<MovableHandle> blocks;
+  for (int i = 0; i < 400; ++i) {
+    blocks.push_back(pool.allocate_movable(20'000));
+    std::memset(blocks.back().pin().data(), i & 127, 20'000);
+  }
+  std::atomic<bool> stop{false};
+  std::thread mover([&] {
+    while (!stop) {
+      pool.compress({});
+      pool.cleanup().run(CleanupKind::pressure);
+      for (const MovableHandle& block : blocks) block.pin();
+    }
+  });
+  for (int round = 0; round < 20; ++round) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);  // one that hangs ends by a signal
+      for (int i = 0; i < 400; i += 7)
+        if (blocks[static_cast<std::size_t>(i)].pin().data()[100] !=
+            static_cast<std::byte>(i & 127))
+          _exit(1);
+      _exit(pool.cleanup().run(CleanupKind::pressure).error.empty() ? 0 : 2);
+    }
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_EQ(status, 0) << round;
+  }
+  stop = true;
+  mover.join();
+}
+
+TEST(MovableBlocks, WhatDoesNotPackIsTriedAgainOnceItWasUsed) {
+  HybridMemoryPool pool;
+  const MovableHandle handle = pool.allocate_movable(1u << 16);
+  {
+    const Pin pin = handle.pin();
+    std::mt19937 random(5);
+    for (std::size_t i = 0; i < pin.size_bytes(); ++i)
+      pin.data()[i] = static_cast<std::byte>(random());
+  }
+  pool.compress({});
+  pool.compress({});
+  EXPECT_EQ(pool.metrics().compression.refused, 1u);
+  std::memset(handle.pin().data(), 1, 1u << 16);
+  EXPECT_EQ(pool.compress({}).blocks_compressed, 1u);
+  const CompressionMetrics packed = pool.metrics().compression;
+  EXPECT_EQ(packed.blocks, 1u);
+  EXPECT_GT(packed.ratio(), 4.5);
+  EXPECT_GT(packed.compress_ns, 0u);
+  EXPECT_EQ(handle.pin().data()[77], std::byte{1});
+  EXPECT_EQ(pool.metrics().compression.unpacked, 1u);
 }
 
 TEST(MovableBlocks, AnUnpinnedBlockIsCompressedAndComesBackWhenPinned) {

@@ -38,6 +38,8 @@ class MemoryTest(ToolTest):
         self.assertEqual(one["pid"], process.pid)
         self.assertTrue(one["alive"])
         self.assertGreater(one["peak_bytes"], 0)
+        self.assertEqual(one["devices"][0]["device"], "cpu")
+        self.assertIn(one["pressure_level"], ("none", "low", "medium", "high", "critical"))
         text = self.ok("memory", process.pid, "--once").stdout.decode()
         self.assertIn(str(process.pid), text)
         self.assertIn("peak", text)

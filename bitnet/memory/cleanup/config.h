@@ -40,7 +40,7 @@ struct CleanupConfig {
     bool smart = false;       // the default strategy follows from the figures
     bool metrics = true;      // runs are remembered
     bool emergency = true;    // beyond thresholds.pressure.emergency: all, and no limit of time
-    bool compression = true;  // by the generational strategy, of blocks that are ancient
+    bool compression = true;  // of blocks not used for age.ancient; under pressure for age.old
   } features;
 
   struct PressureThresholds {

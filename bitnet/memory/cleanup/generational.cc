@@ -10,8 +10,9 @@ class GenerationalStrategy final : public CleanupStrategy {
   CleanupKind kind() const noexcept override { return CleanupKind::generational; }
 
   bool due(const CleanupConfig& config, const CleanupSituation& s) const override {
-    return s.figures.reclaimable_bytes > 0 &&
-           (!s.last_run || s.now - *s.last_run >= config.thresholds.age.young);
+    const bool anything = s.figures.reclaimable_bytes > 0 ||
+                          (config.features.compression && s.figures.live_bytes > 0);
+    return anything && (!s.last_run || s.now - *s.last_run >= config.thresholds.age.young);
   }
 
   void run(const CleanupConfig& config, const CleanupSituation& s, CleanupRun& run) const override {

@@ -58,6 +58,10 @@ class CleanupManager {
   /// Until the thread looks again: the interval, longer while nothing comes back.
   std::chrono::milliseconds current_interval() const noexcept;
 
+  /// No run is in progress between these two: for the one who forks the process.
+  void pause() { run_mutex_.lock(); }
+  void resume() { run_mutex_.unlock(); }
+
   const CleanupConfig& config() const noexcept { return config_; }
   const CleanupMetrics& metrics() const noexcept { return metrics_; }
 

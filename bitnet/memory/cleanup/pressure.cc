@@ -23,7 +23,10 @@ class PressureStrategy final : public CleanupStrategy {
     }
     run.trim({});
     run.compact();
-    if (s.pressure >= pressure.emergency && config.features.emergency) run.compress({});
+    if (s.pressure >= pressure.emergency && config.features.emergency)
+      run.compress({});
+    else if (config.features.compression)
+      run.compress(config.thresholds.age.old);
   }
 };
 

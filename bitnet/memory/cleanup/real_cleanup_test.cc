@@ -75,6 +75,8 @@ TEST(RealCleanup, YoungMemoryStays) {
 
 TEST(RealCleanup, PressureCompactsAndAnEmergencyCompresses) {
   MemoryPoolConfig config = without_ages();
+  config.cleanup_config->thresholds.age.old = std::chrono::hours(1);      // no block is: only the
+  config.cleanup_config->thresholds.age.ancient = std::chrono::hours(2);  // emergency packs any
   HybridMemoryPool pool(config);
   std::mt19937 random(3);
   std::vector<MovableHandle> blocks;

@@ -92,12 +92,17 @@ TEST_F(Strategies, PressureHasThreeStrengths) {
   EXPECT_TRUE(due(pressure));
   s.pressure = 0.85;
   run(pressure);
-  EXPECT_THAT(target.calls, ElementsAre("trim", "compact"));
+  EXPECT_THAT(target.calls, ElementsAre("trim", "compact", "compress"));
   EXPECT_EQ(target.trims.at(0).min_age, milliseconds(0));
+  EXPECT_EQ(target.compressions.at(0).min_age, config.thresholds.age.old);
   s.pressure = 0.95;
   run(pressure);
   EXPECT_THAT(target.calls, ElementsAre("trim", "compact", "compress"));
+  EXPECT_EQ(target.compressions.at(1).min_age, milliseconds(0)) << "whatever its age";
   config.features.emergency = false;
+  run(pressure);
+  EXPECT_EQ(target.compressions.at(2).min_age, config.thresholds.age.old);
+  config.features.compression = false;
   run(pressure);
   EXPECT_THAT(target.calls, ElementsAre("trim", "compact"));
   s.pressure = 0.5;
@@ -156,7 +161,11 @@ TEST_F(Strategies, GenerationalReturnsTheOldAndCompressesTheAncient) {
   EXPECT_THAT(target.calls, ElementsAre("trim", "compress"));
   EXPECT_EQ(target.trims.at(0).min_age, config.thresholds.age.old);
   EXPECT_EQ(target.compressions.at(0).min_age, config.thresholds.age.ancient);
+  s.last_run.reset();
+  s.figures.reclaimable_bytes = 0;
+  EXPECT_TRUE(due(generational)) << "live blocks may be ancient";
   config.features.compression = false;
+  EXPECT_FALSE(due(generational));
   run(generational);
   EXPECT_THAT(target.calls, ElementsAre("trim"));
 }

@@ -157,12 +157,12 @@ TEST(InactiveStore, CountsWhatItHolds) {
   store.unpark(one, out);
   EXPECT_EQ(out, content);
   store.discard(two);
-  const InactiveFigures end = store.figures();
+  const CompressionMetrics end = store.figures();
   EXPECT_EQ(end.blocks, 0u);
   EXPECT_EQ(end.bytes_before + end.bytes_after, 0u);
-  EXPECT_EQ(end.parked, 2u);
+  EXPECT_EQ(end.packed, 2u);
   EXPECT_EQ(end.refused, 1u);
-  EXPECT_EQ(end.unparked, 1u);
+  EXPECT_EQ(end.unpacked, 1u);
   EXPECT_GT(end.compress_ns, 0u);
 }
 

@@ -34,7 +34,7 @@ Parked* InactiveStore::park(std::span<const std::byte> content) noexcept {
     ++refused_;
     return nullptr;
   }
-  ++parked_;
+  ++packed_;
   ++blocks_;
   bytes_before_ += parked->block.bytes;
   bytes_after_ += parked->block.payload.size();
@@ -51,7 +51,7 @@ void InactiveStore::unpark(Parked* parked, std::span<std::byte> to) {
   const auto begin = std::chrono::steady_clock::now();
   unpack_block(parked->block, to);
   forget(*parked);
-  ++unparked_;
+  ++unpacked_;
   decompress_ns_ += since(begin);
   delete parked;
 }
@@ -61,9 +61,9 @@ void InactiveStore::discard(Parked* parked) noexcept {
   delete parked;
 }
 
-InactiveFigures InactiveStore::figures() const noexcept {
-  return {blocks_,  bytes_before_, bytes_after_, parked_,
-          refused_, unparked_,     compress_ns_, decompress_ns_};
+CompressionMetrics InactiveStore::figures() const noexcept {
+  return {blocks_,  bytes_before_, bytes_after_, packed_,
+          refused_, unpacked_,     compress_ns_, decompress_ns_};
 }
 
 }  // namespace bitnet::storage

@@ -7,20 +7,9 @@
 #include <cstdint>
 #include <span>
 
+#include "bitnet/memory/metrics.h"
+
 namespace bitnet::storage {
-
-struct InactiveFigures {
-  std::uint64_t blocks = 0;                             // packed now
-  std::uint64_t bytes_before = 0;                       // of these, unpacked
-  std::uint64_t bytes_after = 0;                        // of these, packed
-  std::uint64_t parked = 0, refused = 0, unparked = 0;  // since the beginning
-  std::uint64_t compress_ns = 0, decompress_ns = 0;
-
-  double ratio() const noexcept {
-    return bytes_after == 0 ? 1.0
-                            : static_cast<double>(bytes_before) / static_cast<double>(bytes_after);
-  }
-};
 
 /// A block's bytes while they are packed; made and ended by InactiveStore.
 struct Parked;
@@ -34,12 +23,12 @@ class InactiveStore {
   /// something wrote into the library's memory; `parked` lives on.
   void unpark(Parked* parked, std::span<std::byte> to);
   void discard(Parked* parked) noexcept;
-  InactiveFigures figures() const noexcept;
+  CompressionMetrics figures() const noexcept;
 
  private:
   void forget(const Parked& parked) noexcept;
-  std::atomic<std::uint64_t> blocks_{0}, bytes_before_{0}, bytes_after_{0}, parked_{0}, refused_{0},
-      unparked_{0}, compress_ns_{0}, decompress_ns_{0};
+  std::atomic<std::uint64_t> blocks_{0}, bytes_before_{0}, bytes_after_{0}, packed_{0}, refused_{0},
+      unpacked_{0}, compress_ns_{0}, decompress_ns_{0};
 };
 
 }  // namespace bitnet::storage

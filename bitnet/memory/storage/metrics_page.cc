@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <climits>
 #include <string_view>
 
 #include "bitnet/base/error.h"
@@ -12,7 +13,7 @@ namespace bitnet::storage {
 namespace {
 
 constexpr std::string_view kPrefix = "bitnet-memory-";
-constexpr std::uint64_t kMagic = 0x4547415054494E42, kVersion = 1;
+constexpr std::uint64_t kMagic = 0x4547415054494E42, kVersion = 2;
 
 // Words of the page: magic, version, bytes of the figures, pid, start of the process, sequence (odd
 // while the figures are written), then the figures.
@@ -54,6 +55,16 @@ PublishedPart part_of(const PartMetrics& part) {
           part.free_bytes, part.largest_free_bytes, part.limit_bytes};
 }
 
+bool is_possible(const PublishedMetrics& p) noexcept {
+  return p.num_classes <= PublishedMetrics::kMaxClasses &&
+         p.num_samples <= PublishedMetrics::kMaxSamples &&
+         p.num_devices <= PublishedMetrics::kMaxDevices &&
+         p.pressure_level <= static_cast<std::uint64_t>(PressureLevel::critical) &&
+         std::all_of(p.devices, p.devices + p.num_devices, [](const PublishedDevice& d) {
+           return d.kind <= static_cast<std::uint64_t>(DeviceKind::mlx) && d.index <= INT_MAX;
+         });
+}
+
 void add_class(PublishedMetrics& p, const PublishedClass& shown) {
   PublishedClass* end = p.classes + p.num_classes;
   PublishedClass* at = std::find_if(p.classes, end, [&](const PublishedClass& other) {
@@ -74,7 +85,8 @@ MetricsPage::MetricsPage() : memory_(create_page()), now_(std::make_unique<Publi
 
 MetricsPage::~MetricsPage() { os::SharedMemory::unlink(memory_.name()); }
 
-void MetricsPage::publish(const MemoryMetrics& m, std::uint64_t resident_bytes) noexcept {
+void MetricsPage::publish(const MemoryMetrics& m, std::uint64_t resident_bytes,
+                          PressureLevel pressure) noexcept {
   PublishedMetrics& p = *now_;
   p.live_bytes = m.live_bytes;
   p.peak_bytes = m.peak_bytes;
@@ -95,6 +107,24 @@ void MetricsPage::publish(const MemoryMetrics& m, std::uint64_t resident_bytes) 
   p.compressed_blocks = m.pressure.compressed_blocks;
   p.callbacks = m.pressure.callbacks;
   p.failures = m.pressure.failures;
+  p.packed_blocks = m.compression.blocks;
+  p.packed_bytes_before = m.compression.bytes_before;
+  p.packed_bytes_after = m.compression.bytes_after;
+  p.compress_ns = m.compression.compress_ns;
+  p.decompress_ns = m.compression.decompress_ns;
+  p.pressure_level = static_cast<std::uint64_t>(pressure);
+  p.num_devices = std::min(m.devices.size(), PublishedMetrics::kMaxDevices);
+  for (std::size_t i = 0; i < p.num_devices; ++i) {
+    const DeviceMetrics& d = m.devices[i];
+    p.devices[i] = {static_cast<std::uint64_t>(d.device.kind),
+                    static_cast<std::uint64_t>(d.device.index),
+                    d.live_blocks,
+                    d.live_bytes,
+                    d.peak_bytes,
+                    d.failed_allocations,
+                    d.memory.committed_bytes,
+                    d.memory.limit_bytes};
+  }
   p.num_classes = 0;
   for (const ClassMetrics& c : m.classes)
     add_class(p, {c.block_bytes, c.live_blocks, c.allocations});
@@ -133,9 +163,7 @@ std::optional<PageReading> read_metrics_page(std::span<const std::byte> page) {
     for (std::size_t i = 0; i < kFigureWords; ++i)
       words[i] = load(page, kFigures + i, std::memory_order_acquire);
     if (load(page, kSequence, relaxed) != before) continue;
-    if (reading.metrics.num_classes > PublishedMetrics::kMaxClasses ||
-        reading.metrics.num_samples > PublishedMetrics::kMaxSamples)
-      return std::nullopt;
+    if (!is_possible(reading.metrics)) return std::nullopt;
     reading.alive = os::is_alive(reading.process);
     return reading;
   }

@@ -11,6 +11,7 @@
 
 #include "bitnet/base/os/shared_memory.h"
 #include "bitnet/memory/metrics.h"
+#include "bitnet/memory/tracking/pressure.h"
 
 namespace bitnet::storage {
 
@@ -21,20 +22,33 @@ struct PublishedPart {
 struct PublishedClass {
   std::uint64_t block_bytes, live_blocks, allocations;
 };
+struct PublishedDevice {
+  std::uint64_t kind, index;  // Device
+  std::uint64_t live_blocks, live_bytes, peak_bytes, failed_allocations, committed_bytes,
+      limit_bytes;
+};
 struct PublishedSample {
   std::uint64_t live_bytes, committed_bytes;
 };
 
+inline Device device_of(const PublishedDevice& device) noexcept {
+  return {static_cast<DeviceKind>(device.kind), static_cast<int>(device.index)};
+}
+
 /// Fields as in MemoryMetrics; words of 8 bytes throughout, in the machine's order: both sides are
 /// on one machine.
 struct PublishedMetrics {
-  static constexpr std::size_t kMaxClasses = 32, kMaxSamples = 240;
+  static constexpr std::size_t kMaxClasses = 32, kMaxDevices = 16, kMaxSamples = 240;
 
   std::uint64_t live_bytes, peak_bytes, live_blocks, total_allocations, total_bytes,
       failed_allocations, waste_bytes, metadata_bytes, resident_bytes;
   PublishedPart small, large;
   std::uint64_t trims, trimmed_bytes, compactions, moved_blocks, compressions, compressed_blocks,
       callbacks, failures;
+  std::uint64_t packed_blocks, packed_bytes_before, packed_bytes_after, compress_ns, decompress_ns;
+  std::uint64_t pressure_level;  // PressureLevel of the machine and the pool
+  std::uint64_t num_devices;     // the host first
+  PublishedDevice devices[kMaxDevices];
   std::uint64_t num_classes;  // those with the most live bytes
   PublishedClass classes[kMaxClasses];
   std::uint64_t num_samples;  // oldest first
@@ -51,7 +65,8 @@ class MetricsPage {
   MetricsPage& operator=(const MetricsPage&) = delete;
 
   /// Shows these, and adds a sample to the history.
-  void publish(const MemoryMetrics& metrics, std::uint64_t resident_bytes) noexcept;
+  void publish(const MemoryMetrics& metrics, std::uint64_t resident_bytes,
+               PressureLevel pressure) noexcept;
 
  private:
   os::SharedMemory memory_;

@@ -24,6 +24,9 @@ MemoryMetrics figures(std::uint64_t value) {
   m.live_bytes = m.peak_bytes = m.live_blocks = m.total_allocations = value;
   m.small.committed_bytes = m.large.committed_bytes = value;
   m.pressure.failures = value;
+  m.compression.bytes_before = value;
+  m.devices.push_back({.live_bytes = value});
+  m.devices.push_back({.device = {DeviceKind::cuda, 3}, .live_bytes = value});
   for (std::uint32_t i = 0; i < 50; ++i) m.classes.push_back({16 * (i + 1), value, i});
   return m;
 }
@@ -36,7 +39,7 @@ bool lists(std::int64_t pid) {
 TEST(MetricsPage, ShowsWhatWasPublishedUntilItEnds) {
   {
     MetricsPage page;
-    for (std::uint64_t i = 1; i <= 300; ++i) page.publish(figures(i), i);
+    for (std::uint64_t i = 1; i <= 300; ++i) page.publish(figures(i), i, PressureLevel::low);
     const auto reading = read_metrics_page(::getpid());
     ASSERT_TRUE(reading);
     EXPECT_TRUE(reading->alive);
@@ -45,6 +48,11 @@ TEST(MetricsPage, ShowsWhatWasPublishedUntilItEnds) {
     EXPECT_EQ(p.resident_bytes, 300u);
     EXPECT_EQ(p.large.committed_bytes, 300u);
     EXPECT_EQ(p.failures, 300u);
+    EXPECT_EQ(p.packed_bytes_before, 300u);
+    EXPECT_EQ(p.pressure_level, static_cast<std::uint64_t>(PressureLevel::low));
+    ASSERT_EQ(p.num_devices, 2u);
+    EXPECT_EQ(to_string(device_of(p.devices[1])), "cuda:3");
+    EXPECT_EQ(p.devices[1].live_bytes, 300u);
     EXPECT_EQ(p.num_samples, PublishedMetrics::kMaxSamples);
     EXPECT_EQ(p.samples[0].live_bytes, 61u) << "the oldest of the last 240";
     EXPECT_EQ(p.samples[239].committed_bytes, 600u);
@@ -60,7 +68,7 @@ TEST(MetricsPage, ShowsWhatWasPublishedUntilItEnds) {
 
 TEST(MetricsPage, AReadingIsOfOnePublish) {
   MetricsPage page;
-  page.publish(figures(1), 1);
+  page.publish(figures(1), 1, {});
   std::atomic<bool> stop{false};
   std::thread reader([&] {
     std::uint64_t last = 0;
@@ -74,7 +82,7 @@ TEST(MetricsPage, AReadingIsOfOnePublish) {
       last = p.live_bytes;
     }
   });
-  for (std::uint64_t i = 2; i < 3000; ++i) page.publish(figures(i), i);
+  for (std::uint64_t i = 2; i < 3000; ++i) page.publish(figures(i), i, PressureLevel::low);
   stop = true;
   reader.join();
 }
@@ -86,7 +94,7 @@ TEST(MetricsPage, PagesOfTheDeadAreRemoved) {
   const pid_t child = ::fork();
   if (child == 0) {
     MetricsPage page;
-    page.publish(figures(7), 7);
+    page.publish(figures(7), 7, {});
     [[maybe_unused]] const auto written = ::write(ready[1], "x", 1);
     ::pause();
     ::_exit(0);
@@ -111,7 +119,7 @@ TEST(MetricsPage, WhateverIsThereIsAPageOrNone) {
   alignas(8) std::array<std::byte, kMetricsPageBytes> page;
   {
     MetricsPage real;
-    real.publish(figures(5), 5);
+    real.publish(figures(5), 5, {});
     const auto shared = os::SharedMemory::attach("bitnet-memory-" + std::to_string(::getpid()),
                                                  os::SharedMemory::Access::read_only, 1, 1 << 20);
     std::memcpy(page.data(), shared->bytes().data(), page.size());

@@ -99,13 +99,20 @@ void check_entry(const Entry& entry, std::uint64_t at, const std::string& file) 
 }
 
 MemoryHandle restore(const Entry& entry, std::span<const std::byte> payload, std::uint64_t offset,
-                     const std::string& file, HybridMemoryPool& pool) {
-  MemoryHandle block = pool.allocate(entry.packing.bytes, std::size_t{1} << entry.log2_alignment);
+                     const std::string& file, HybridMemoryPool& pool, Device device) {
+  const std::size_t bytes = entry.packing.bytes, alignment = std::size_t{1} << entry.log2_alignment;
+  // A device's block first: where it does not fit, nothing needs to be unpacked.
+  MemoryHandle block = pool.allocate(bytes, alignment, device);
+  MemoryHandle staged;
+  const bool on_host = device == Device{};
+  if (!on_host) staged = pool.allocate(bytes);
+  const MemoryHandle& unpacked = on_host ? block : staged;
   try {
-    unpack_block(entry.packing, payload, {block.data(), block.size_bytes()});
+    unpack_block(entry.packing, payload, {unpacked.data(), bytes});
   } catch (const Error& e) {
     refuse(file, "E_BLOCK", offset, "content of a block", e.what(), "", e.code());
   }
+  if (!on_host) pool.upload(block, {staged.data(), bytes});
   return block;
 }
 
@@ -168,7 +175,7 @@ void save_pool_state(const std::string& path, std::span<const NamedBlock> blocks
 }
 
 std::vector<RestoredBlock> load_pool_state(std::span<const std::byte> file, const std::string& name,
-                                           HybridMemoryPool& pool) {
+                                           HybridMemoryPool& pool, const Placement& placement) {
   check_marks(file, name, kMagic, kVersion);
   const Directory directory(file, name);
   std::vector<RestoredBlock> blocks;
@@ -194,8 +201,9 @@ std::vector<RestoredBlock> load_pool_state(std::span<const std::byte> file, cons
       refuse(name, "E_SIZE", entry_at + 8, "bytes of block \"" + printable(block_name) + "\"",
              std::to_string(entry.packing.bytes) + " from " + std::to_string(entry.payload_bytes),
              "what the file has room for");
+    const Device device = placement ? placement(block_name) : Device{};
     blocks.push_back({std::string(block_name),
-                      restore(entry, file.subspan(at, entry.payload_bytes), at, name, pool),
+                      restore(entry, file.subspan(at, entry.payload_bytes), at, name, pool, device),
                       std::size_t{1} << entry.log2_alignment});
     at += *region;
     name_at += entry.name_bytes;
@@ -205,11 +213,12 @@ std::vector<RestoredBlock> load_pool_state(std::span<const std::byte> file, cons
   return blocks;
 }
 
-std::vector<RestoredBlock> load_pool_state(const std::string& path, HybridMemoryPool& pool) {
+std::vector<RestoredBlock> load_pool_state(const std::string& path, HybridMemoryPool& pool,
+                                           const Placement& placement) {
   const os::MappedFile file(path);
   std::vector<RestoredBlock> blocks;
   try {
-    blocks = load_pool_state(file.bytes(), path, pool);
+    blocks = load_pool_state(file.bytes(), path, pool, placement);
   } catch (const Error&) {
     file.check_intact();  // that it shrank meanwhile says more
     throw;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,13 +40,18 @@ struct RestoredBlock {
 /// invalid_argument (name, alignment), FileError: io E_IO.
 void save_pool_state(const std::string& path, std::span<const NamedBlock> blocks);
 
-/// Blocks in the order they were saved, with their contents, in host memory of `pool`. Throws
+/// Where a block of this name goes; an empty function: the host.
+using Placement = std::function<Device(std::string_view name)>;
+
+/// Blocks in the order they were saved, with their contents, in memory of `pool`. Throws
 /// FileError: io E_IO; corrupt_file E_SIZE, E_MAGIC, E_ENDIAN, E_CHECKSUM, E_COUNT, E_HEADER,
 /// E_ALIGN, E_KEY, E_DUPKEY, E_BLOCK; unsupported E_ENDIAN, E_VERSION, E_CODE (a codec that is not
-/// built in); Error{out_of_memory}. Nothing stays allocated then.
-std::vector<RestoredBlock> load_pool_state(const std::string& path, HybridMemoryPool& pool);
+/// built in); Error: out_of_memory, invalid_argument (no such device), device_lost. Nothing stays
+/// allocated then.
+std::vector<RestoredBlock> load_pool_state(const std::string& path, HybridMemoryPool& pool,
+                                           const Placement& placement = {});
 /// The same from bytes that are there already; `name` is for messages.
 std::vector<RestoredBlock> load_pool_state(std::span<const std::byte> file, const std::string& name,
-                                           HybridMemoryPool& pool);
+                                           HybridMemoryPool& pool, const Placement& placement = {});
 
 }  // namespace bitnet::storage

@@ -7,6 +7,7 @@
 #include "bitnet/base/error.h"
 #include "bitnet/base/hash.h"
 #include "bitnet/base/os/fault.h"
+#include "bitnet/device/testing/scripted_device.h"
 #include "bitnet/memory/storage/codec.h"
 #include "bitnet/memory/storage/numbers.h"
 #include "bitnet/memory/storage/test_files.h"
@@ -94,6 +95,43 @@ TEST_F(PoolStateTest, WhatWasSavedComesBack) {
   // Neither zstd nor lz4: stored as it is.
   EXPECT_LT(read("a").size(),
             codecs().size() > 1 ? 20'000u : 1'100'000u);  // of a megabyte that is all alike, 1/256
+}
+
+TEST_F(PoolStateTest, BlocksComeBackOnTheDeviceThatIsChosen) {
+  testing::ScriptedDevice device({.readable = true});
+  device.be_synchronous();
+  HybridMemoryPool pool;
+  pool.add_driver(std::make_unique<testing::ScriptedDriver>(device));
+  const Device cuda{DeviceKind::cuda, 0};
+  const auto wanted = contents(4);
+  save("state", wanted);
+  const auto on_device = [&](std::string_view name) { return name == "plain" ? Device{} : cuda; };
+  {
+    const auto got = load_pool_state(path("state"), pool, on_device);
+    ASSERT_EQ(got.size(), wanted.size());
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      EXPECT_EQ(got[i].block.device(), wanted[i].name == "plain" ? Device{} : cuda);
+      std::string back(wanted[i].bytes.size(), '?');
+      pool.download(std::as_writable_bytes(std::span(back)), got[i].block);
+      EXPECT_EQ(back, wanted[i].bytes);
+      if (back.empty()) continue;
+      EXPECT_THROW(pool.upload(got[i].block, bytes_of(back + "x")), Error);
+    }
+  }
+  // Each call of the driver fails once: an error, and nothing stays.
+  for (std::uint64_t k = 1; k < 100; ++k) {
+    testing::ScriptedDevice failing({.readable = true});
+    failing.be_synchronous();
+    HybridMemoryPool other;
+    other.add_driver(std::make_unique<testing::ScriptedDriver>(failing));
+    failing.fail_call(k);
+    try {
+      load_pool_state(path("state"), other, on_device);
+    } catch (const Error& error) {
+      EXPECT_TRUE(error.code() == Errc::out_of_memory || error.code() == Errc::device_lost);
+    }
+    EXPECT_EQ(other.metrics().live_blocks, 0u) << k;
+  }
 }
 
 TEST_F(PoolStateTest, BadNamesAndAlignmentsAreRefusedAndWriteNothing) {

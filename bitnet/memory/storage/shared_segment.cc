@@ -47,8 +47,10 @@ struct SharedSegment::Row {
   std::atomic<std::uint16_t> references[kMaxPeers];
 
   bool referred() const noexcept {
-    return std::any_of(std::begin(references), std::end(references),
-                       [](const auto& count) { return count.load(kRelaxed) != 0; });
+    // Acquired: whoever finds a block free comes after all that was done with it.
+    return std::any_of(std::begin(references), std::end(references), [](const auto& count) {
+      return count.load(std::memory_order_acquire) != 0;
+    });
   }
 };
 

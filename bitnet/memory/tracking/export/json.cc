@@ -63,7 +63,14 @@ void write_memory(JsonWriter& json, const MemoryMetrics& m) {
     json.begin_object().member("block_bytes", std::uint64_t{c.block_bytes});
     json.member("live_blocks", c.live_blocks).member("allocations", c.allocations).end_object();
   }
-  json.end_array().end_object();
+  json.end_array();
+  const CompressionMetrics& packed = m.compression;
+  json.key("compression").begin_object();
+  json.member("blocks", packed.blocks).member("ratio", packed.ratio());
+  json.member("bytes_before", packed.bytes_before).member("bytes_after", packed.bytes_after);
+  json.member("packed", packed.packed).member("refused", packed.refused);
+  json.member("unpacked", packed.unpacked).member("compress_ns", packed.compress_ns);
+  json.member("decompress_ns", packed.decompress_ns).end_object().end_object();
 }
 
 void write_pressure(JsonWriter& json, const DetailedMemoryMetrics& d) {

@@ -60,6 +60,14 @@ void memory(Text& text, const MemoryMetrics& m) {
   text.family("device_live_bytes", "gauge", "Bytes of live blocks, by device.");
   for (const DeviceMetrics& d : m.devices)
     text.sample(d.live_bytes, label("device", to_string(d.device)));
+  text.family("compressed_blocks", "gauge", "Blocks whose bytes are packed.");
+  text.sample(m.compression.blocks);
+  text.family("compressed_bytes", "gauge", "Bytes of packed blocks, before and after.");
+  text.sample(m.compression.bytes_before, label("when", "before"));
+  text.sample(m.compression.bytes_after, label("when", "after"));
+  text.family("compression_seconds_total", "counter", "Time that packing and unpacking took.");
+  text.sample(1e-9 * static_cast<double>(m.compression.compress_ns), label("way", "pack"));
+  text.sample(1e-9 * static_cast<double>(m.compression.decompress_ns), label("way", "unpack"));
 }
 
 void pressure(Text& text, const DetailedMemoryMetrics& d) {
