@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 
+#include "bitnet/memory/adaptive_mutex.h"
 #include "bitnet/memory/buddy.h"
 
 namespace bitnet::memory {
@@ -121,7 +122,7 @@ class Arenas {
   Space space() const;
   void for_each_free(const std::function<void(std::uint32_t, std::uint32_t, bool)>& visit) const;
   void validate() const;
-  std::mutex& mutex() const noexcept { return mutex_; }
+  AdaptiveMutex& mutex() const noexcept { return mutex_; }
 
  private:
   bool open_arena() noexcept;
@@ -134,7 +135,7 @@ class Arenas {
 
   Config config_;
   Footprint& footprint_;
-  mutable std::mutex mutex_;
+  mutable AdaptiveMutex mutex_;
   Buddy buddy_;
   std::uint32_t* freed_ms_ = nullptr;  // for each unit: low bits of the time it was freed
   std::uint32_t open_units_ = 0;

@@ -11,6 +11,7 @@ namespace bitnet::memory {
 
 bool Buddy::create(Metadata& metadata, std::uint32_t size) noexcept {
   size_ = size;
+  for (auto& orders : lowest_) orders.fill(kNoUnit);
   for (std::uint32_t order = 0; order < kOrders; ++order)
     if (!levels_[order].clean.create(metadata, size >> order) ||
         !levels_[order].dirty.create(metadata, size >> order))
@@ -22,12 +23,15 @@ bool Buddy::create(Metadata& metadata, std::uint32_t size) noexcept {
 void Buddy::add(std::uint32_t block, std::uint32_t order, bool dirty) noexcept {
   (dirty ? levels_[order].dirty : levels_[order].clean).add(block);
   (dirty ? any_free_dirty_ : any_clean_) |= 1u << order;
+  lowest_[dirty][order] = std::min(lowest_[dirty][order], block << order);
 }
 
 void Buddy::remove(std::uint32_t block, std::uint32_t order, bool dirty) noexcept {
   UnitBitmap& set = dirty ? levels_[order].dirty : levels_[order].clean;
   set.remove(block);
   if (set.empty()) (dirty ? any_free_dirty_ : any_clean_) &= ~(1u << order);
+  if (lowest_[dirty][order] == block << order)
+    lowest_[dirty][order] = set.empty() ? kNoUnit : set.smallest() << order;
 }
 
 void Buddy::join(std::uint32_t block, std::uint32_t order, bool dirty) noexcept {
@@ -94,23 +98,16 @@ std::uint32_t Buddy::take(std::uint32_t units, std::uint32_t align, From from) n
   const std::uint32_t clean_orders =
       from == From::dirty || (from == From::any && dirty_orders) ? 0 : any_clean_ >> order << order;
   if ((dirty_orders | clean_orders) == 0) return kNoUnit;
-  const auto lowest = [&](std::uint32_t orders, const UnitBitmap Level::*set) {
-    const auto found = static_cast<std::uint32_t>(std::countr_zero(orders));
-    return std::pair(found, (levels_[found].*set).smallest());
-  };
-  bool dirty = dirty_orders != 0;
-  auto [found, block] =
-      dirty ? lowest(dirty_orders, &Level::dirty) : lowest(clean_orders, &Level::clean);
-  if (dirty && clean_orders != 0) {
-    const auto [clean_order, clean_block] = lowest(clean_orders, &Level::clean);
-    if (clean_block << clean_order < block << found) {
-      found = clean_order;
-      block = clean_block;
-      dirty = false;
-    }
-  }
-  remove(block, found, dirty);
-  const std::uint32_t first = block << found;
+  std::uint32_t first = kNoUnit, found = 0;
+  bool dirty = false;
+  for (const bool of_dirty : {false, true})
+    for (std::uint32_t i = order; i < kOrders && (of_dirty ? dirty_orders : clean_orders) != 0; ++i)
+      if (lowest_[of_dirty][i] < first) {
+        first = lowest_[of_dirty][i];
+        found = i;
+        dirty = of_dirty;
+      }
+  remove(first >> found, found, dirty);
   split_off(first + units, first + (1u << found));
   free_units_ -= units;
   fresh_first_ = first;
@@ -171,6 +168,13 @@ void Buddy::validate() const {
       fail(Errc::internal,
            "buddy: two free buddies at unit " + std::to_string(first) + " did not join");
   });
+  for (std::uint32_t order = 0; order < kOrders; ++order)
+    for (const bool dirty : {false, true}) {
+      const UnitBitmap& set = dirty ? levels_[order].dirty : levels_[order].clean;
+      if (lowest_[dirty][order] != (set.empty() ? kNoUnit : set.smallest() << order))
+        fail(Errc::internal, "buddy: the lowest free block of order " + std::to_string(order) +
+                                 " is not the one that is kept");
+    }
   if (free_units != free_units_ || dirty_units != dirty_units_)
     fail(Errc::internal, "buddy: " + std::to_string(free_units) + " units are free and " +
                              std::to_string(dirty_units) + " dirty, counted were " +

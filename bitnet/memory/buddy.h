@@ -22,9 +22,9 @@ class Buddy {
 
   /// dirty: only what is; any: that first; lowest: of both the lower address.
   enum class From { dirty, any, lowest };
-  /// `units` units from a multiple of `align` (a power of two up to kArenaUnits), lowest address
-  /// first in the smallest block that holds them; the rest of the block stays free. kNoUnit where
-  /// no block does.
+  /// `units` units from a multiple of `align` (a power of two up to kArenaUnits), at the lowest
+  /// address, so that what is in use stays together and in the caches; the rest of their block
+  /// stays free. kNoUnit where no block holds them.
   std::uint32_t take(std::uint32_t units, std::uint32_t align, From from) noexcept;
   /// Of the last take(): the longest run of its units that was clean.
   std::uint32_t fresh_first() const noexcept { return fresh_first_; }
@@ -64,6 +64,8 @@ class Buddy {
   std::uint32_t run_of_dirty(std::uint32_t first, std::uint32_t end, bool dirty) const noexcept;
 
   std::array<Level, kOrders> levels_;
+  // The first unit of the lowest block of each order, [1] of the dirty ones.
+  std::array<std::array<std::uint32_t, kOrders>, 2> lowest_;
   std::uint32_t any_clean_ = 0, any_free_dirty_ = 0;  // a bit for each order with a block
   std::uint64_t* dirty_bits_ = nullptr;               // a bit for each unit
   std::uint32_t size_ = 0, free_units_ = 0, dirty_units_ = 0;

@@ -71,7 +71,7 @@ class LargeBlockPool {
   Arenas arenas_;
   PageOptions pages_;
   std::uint32_t* units_ = nullptr;  // [units], set at a block's first unit
-  std::mutex recent_mutex_;
+  AdaptiveMutex recent_mutex_;
   std::array<LargeBlock, kMaxRecent> recent_;
   std::atomic<std::uint32_t> num_recent_{0};
   mutable std::mutex mapped_mutex_;

@@ -96,7 +96,7 @@ class SmallBlockPool {
   static constexpr std::uint32_t kMaxTransfer = 128;
 
   struct alignas(64) Class {
-    mutable std::mutex mutex;
+    mutable AdaptiveMutex mutex;
     std::uint32_t first = kNoUnit;  // of the list of spans with free blocks
     std::uint32_t kept = kNoUnit;   // one empty span, listed
     std::uint32_t spans = 0;

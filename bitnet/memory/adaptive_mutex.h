@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// A mutex for work of some ten nanoseconds: who waits spins first, for sleeping and being woken
+// costs microseconds and makes two threads that pass blocks to each other take turns asleep.
+#pragma once
+
+#include <mutex>
+
+namespace bitnet::memory {
+
+/// Named as the standard's Mutex requirements ask.
+class AdaptiveMutex {
+ public:
+  void lock() {
+    constexpr int kSpins = 200;  // some microseconds: more than any holder needs that runs
+    for (int i = 0; i < kSpins; ++i) {
+      if (mutex_.try_lock()) return;
+      relax();
+    }
+    mutex_.lock();
+  }
+  bool try_lock() { return mutex_.try_lock(); }
+  void unlock() { mutex_.unlock(); }
+
+ private:
+  static void relax() noexcept {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+  }
+  std::mutex mutex_;
+};
+
+}  // namespace bitnet::memory
