@@ -59,13 +59,20 @@ struct Machine {
 
 // What a token costs.
 struct Cost {
-  double decode_bytes;  // packed weights, scales and norms not counted, and the head
-  double prefill_ops;   // ternary products and additions
+  double
+      decode_bytes;    // packed weights, scales and norms not counted, and what is read of the head
+  double prefill_ops;  // ternary products and additions
 
-  explicit Cost(const ModelConfig& config, const Weights& weights)
-      : decode_bytes(static_cast<double>(packed_weight_bytes(config)) +
-                     static_cast<double>(weights.head.size_bytes())),
-        prefill_ops(2 * static_cast<double>(ternary_weights(config))) {}
+  explicit Cost(const Decoder& decoder)
+      : decode_bytes(
+            static_cast<double>(packed_weight_bytes(decoder.config()) + head_bytes(decoder))),
+        prefill_ops(2 * static_cast<double>(ternary_weights(decoder.config()))) {}
+
+  // Of a screened head the sketch; the rows that are read beside it are some thousandths.
+  static std::uint64_t head_bytes(const Decoder& decoder) {
+    const HeadScreen* screen = decoder.head_screen();
+    return screen ? screen->sketch_bytes() : decoder.weights().head.size_bytes();
+  }
 };
 
 class Bench {
@@ -89,8 +96,10 @@ class Bench {
   }
 
   Measurement decode(std::int64_t tokens) {
+    finish_sketch();
     return measure("decode", tokens, [&](KvCache& cache) {
-      for (const std::int32_t id : prompt(tokens)) write_logits(decoder_.forward({&id, 1}, cache));
+      for (const std::int32_t id : prompt(tokens))
+        decoder_.top_logits(decoder_.forward({&id, 1}, cache), 1, {}, logits_);
     });
   }
 
@@ -101,6 +110,16 @@ class Bench {
       ids[i] = static_cast<std::int32_t>((i * 7919 + options_.seed) %
                                          static_cast<std::uint64_t>(decoder_.config().vocab_size));
     return ids;
+  }
+
+  // The first tokens of a process make the head's sketch.
+  void finish_sketch() {
+    KvCache cache(decoder_.config(), 1);
+    const std::int32_t id = 0;
+    const auto hidden = decoder_.forward({&id, 1}, cache);
+    while (decoder_.head_screen() &&
+           decoder_.head_screen()->sketched_rows() < decoder_.config().vocab_size)
+      decoder_.top_logits(hidden, 1, {}, logits_);
   }
 
   void write_logits(MatrixView<const float> hidden) {
@@ -223,6 +242,7 @@ void add_options(CommandLine& line, Options& o) {
                    "falcon3-7b, falcon3-10b")
       ->type_name("NAME");
   o.model.add_threads(line.app());
+  o.model.add_head(line.app());
   const auto sizes = [&](const char* name, std::vector<std::int64_t>& values, const char* help) {
     line->add_option(name, values, help)
         ->delimiter(',')
@@ -250,7 +270,7 @@ void measure_and_print(const Options& o, Decoder& decoder, Runtime& runtime) {
   const std::uint64_t peak = os::memory_info().peak_resident_bytes;  // before the limits' buffer
   const Machine machine{measure_machine_limits(runtime.threads()), runtime.context().table->name,
                         runtime.threads().size(), peak};
-  const Cost cost(decoder.config(), decoder.weights());
+  const Cost cost(decoder);
   (o.json ? print_json : print_results)(results, decoder.config(), cost, machine);
 }
 
@@ -272,6 +292,7 @@ int bench_main(int argc, const char* const* argv) {
   Runtime runtime(o.model.threads);
   const LoadedModel model = make_model(config, o.seed, runtime.threads());
   Decoder decoder(config, model.weights, runtime.context());
+  if (o.model.head == "screened") decoder.screen_head();
   measure_and_print(o, decoder, runtime);
   return 0;
 }

@@ -41,6 +41,17 @@ void ModelOptions::add_threads(CLI::App& app) {
       ->type_name("N");
 }
 
+void ModelOptions::add_head(CLI::App& app) {
+  head = "screened";
+  app.add_option(
+         "--head", head,
+         "How the likeliest tokens are found: screened (a sketch of the head says which rows "
+         "to compute; same result, faster) or full (all rows, less memory)")
+      ->check(CLI::IsMember({"screened", "full"}))
+      ->type_name("HOW")
+      ->capture_default_str();
+}
+
 void ModelOptions::add_overrides(CLI::App& app) {
   app.add_option("--activation", activation, "Activation function: relu2 or silu")
       ->check(CLI::IsMember({"relu2", "silu"}))
@@ -105,6 +116,7 @@ OpenedModel::OpenedModel(const ModelOptions& options)
         return model;
       }()),
       decoder(loaded.config, loaded.weights, runtime.context()) {
+  if (options.head == "screened") decoder.screen_head();
   print_warnings(loaded.warnings);
 }
 

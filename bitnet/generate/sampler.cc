@@ -50,16 +50,28 @@ std::int32_t Sampler::next(std::span<float> logits, std::span<const std::int32_t
   return draw();
 }
 
-// llama.cpp's rule: a positive logit is divided, a negative one multiplied, once per token.
-void Sampler::penalize(std::span<float> logits, std::span<const std::int32_t> history) const {
-  if (options_.repeat_penalty == 1.0f) return;
+Sampler::Needs Sampler::needs(std::span<const std::int32_t> history) const {
+  Needs needs{0, penalized(history)};
+  const std::int64_t kept = options_.temperature == 0.0f ? 1 : options_.top_k;
+  // Penalties may push so many of the largest down.
+  if (kept > 0) needs.largest = kept + static_cast<std::int64_t>(needs.penalized.size());
+  return needs;
+}
+
+std::vector<std::int32_t> Sampler::penalized(std::span<const std::int32_t> history) const {
+  if (options_.repeat_penalty == 1.0f) return {};
   if (options_.repeat_last_n >= 0)
     history =
         history.last(std::min(history.size(), static_cast<std::size_t>(options_.repeat_last_n)));
   std::vector<std::int32_t> seen(history.begin(), history.end());
   std::sort(seen.begin(), seen.end());
   seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
-  for (const std::int32_t id : seen) {
+  return seen;
+}
+
+// llama.cpp's rule: a positive logit is divided, a negative one multiplied, once per token.
+void Sampler::penalize(std::span<float> logits, std::span<const std::int32_t> history) const {
+  for (const std::int32_t id : penalized(history)) {
     if (id < 0 || static_cast<std::size_t>(id) >= logits.size())
       fail(Errc::invalid_argument, "sampler: token id " + std::to_string(id) +
                                        " of the history is outside the vocabulary of " +

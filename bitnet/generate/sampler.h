@@ -34,11 +34,20 @@ class Sampler {
   /// token), {invalid_argument} for a penalized id outside the vocabulary.
   std::int32_t next(std::span<float> logits, std::span<const std::int32_t> history);
 
+  /// Which logits decide what next() returns: the `largest` ones and those of `penalized`; where
+  /// the others are -infinity it returns the same. largest 0: all.
+  struct Needs {
+    std::int64_t largest = 0;
+    std::vector<std::int32_t> penalized;  // sorted
+  };
+  Needs needs(std::span<const std::int32_t> history) const;
+
  private:
   struct Candidate {
     float logit;
     std::int32_t id;
   };
+  std::vector<std::int32_t> penalized(std::span<const std::int32_t> history) const;
   void penalize(std::span<float> logits, std::span<const std::int32_t> history) const;
   void keep_top_k(std::span<const float> logits);
   void keep_top_p();

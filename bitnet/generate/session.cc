@@ -26,31 +26,42 @@ void Session::append(std::span<const std::int32_t> ids, const PrefillProgress& p
     const std::int64_t count = std::min(Decoder::kMaxChunk, total - done);
     const auto chunk = ids.subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(count));
     logits_valid_ = false;
+    hidden_.clear();
     const MatrixView<const float> hidden = decoder_->forward(chunk, cache_);
     tokens_.insert(tokens_.end(), chunk.begin(), chunk.end());
     done += count;
-    if (done == total) {
-      logits_.resize(static_cast<std::size_t>(decoder_->config().vocab_size));
-      const auto vocab = static_cast<std::int64_t>(logits_.size());
-      decoder_->logits(hidden.rows_from(count - 1, 1), {logits_.data(), 1, vocab, vocab});
-      logits_valid_ = true;
-    }
+    if (done == total) hidden_.assign(hidden.row(count - 1), hidden.row(count - 1) + hidden.cols);
     if (progress) progress(done, total);
   }
 }
 
+MatrixView<const float> Session::hidden() const {
+  const auto cols = static_cast<std::int64_t>(hidden_.size());
+  return {hidden_.data(), 1, cols, cols};
+}
+
 std::span<const float> Session::logits() {
-  require(logits_valid_, "Session::logits: no token was read since the start or truncate()");
+  require(!hidden_.empty(), "Session::logits: no token was read since the start or truncate()");
+  if (!logits_valid_) {
+    logits_.resize(static_cast<std::size_t>(decoder_->config().vocab_size));
+    const auto vocab = static_cast<std::int64_t>(logits_.size());
+    decoder_->logits(hidden(), {logits_.data(), 1, vocab, vocab});
+    logits_valid_ = true;
+  }
   return logits_;
 }
 
 StopReason Session::generate(const GenerateOptions& options, const OnToken& on_token) {
-  require(logits_valid_, "Session::generate: the prompt is empty");
+  require(!hidden_.empty(), "Session::generate: the prompt is empty");
   Sampler sampler(options.sampling);
-  std::vector<float> scratch;
+  std::vector<float> scratch(static_cast<std::size_t>(decoder_->config().vocab_size));
   for (std::int64_t count = 0;; ++count) {
     if (options.max_tokens >= 0 && count >= options.max_tokens) return StopReason::max_tokens;
-    scratch.assign(logits_.begin(), logits_.end());
+    const Sampler::Needs needs = sampler.needs(tokens_);
+    if (needs.largest > 0)
+      decoder_->top_logits(hidden(), needs.largest, needs.penalized, scratch);
+    else
+      std::copy_n(logits().begin(), scratch.size(), scratch.begin());
     const std::int32_t token = sampler.next(scratch, tokens_);
     if (std::find(options.stop_tokens.begin(), options.stop_tokens.end(), token) !=
         options.stop_tokens.end())
@@ -69,6 +80,7 @@ void Session::truncate(std::int64_t count) {
   cache_.resize(count);
   tokens_.resize(static_cast<std::size_t>(count));
   logits_valid_ = false;
+  hidden_.clear();
 }
 
 }  // namespace bitnet

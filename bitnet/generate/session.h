@@ -38,7 +38,8 @@ class Session {
   /// Writes tokens until something stops it. Needs at least one token read.
   StopReason generate(const GenerateOptions& options, const OnToken& on_token);
 
-  /// Logits of the token after everything read so far [vocab].
+  /// All logits of the token after everything read so far [vocab]. generate() computes those that
+  /// can matter (Decoder::top_logits).
   std::span<const float> logits();
 
   /// Forgets all but the first `count` tokens; at least one token must then be appended again
@@ -49,9 +50,11 @@ class Session {
   std::int64_t context_size() const noexcept { return cache_.max_positions(); }
 
  private:
+  MatrixView<const float> hidden() const;
   Decoder* decoder_;
   KvCache cache_;
   std::vector<std::int32_t> tokens_;
+  std::vector<float> hidden_;  // of the last token read; empty: none
   std::vector<float> logits_;
   bool logits_valid_ = false;
 };

@@ -71,6 +71,35 @@ TEST_F(SessionTest, GreedyTokensAreTheLargestLogitsOfEachStep) {
   EXPECT_EQ(session.tokens().size(), 10u);  // the last token is written, not yet read
 }
 
+TEST_F(SessionTest, AScreenedHeadWritesTheSameTokens) {
+  TestModel large(5000);
+  Decoder full = large.decoder(), screened = large.decoder();
+  screened.screen_head(0);
+  ASSERT_NE(screened.head_screen(), nullptr);
+  GenerateOptions options;
+  options.max_tokens = 50;  // more than Decoder::kSketchCalls: with every part of the sketch
+  for (const float temperature : {0.0f, 0.8f, 5.0f})
+    for (const std::int64_t top_k : {1, 40, 0})
+      for (const float penalty : {1.0f, 1.3f, 0.7f}) {
+        options.sampling.temperature = temperature;
+        options.sampling.top_k = top_k;
+        options.sampling.repeat_penalty = penalty;
+        options.sampling.repeat_last_n = penalty < 1 ? -1 : 8;
+        options.sampling.seed += 1;
+        Session one(full, 64), other(screened, 64);
+        one.append(Ids{7, 8, 9});
+        other.append(Ids{7, 8, 9});
+        ASSERT_EQ(generate(one, options, StopReason::max_tokens),
+                  generate(other, options, StopReason::max_tokens))
+            << temperature << " " << top_k << " " << penalty;
+        EXPECT_EQ(copy(one.logits()), copy(other.logits()));
+      }
+  EXPECT_EQ(screened.head_screen()->sketched_rows(), 5000);
+  EXPECT_EQ(decoder_.head_screen(), nullptr);
+  decoder_.screen_head(0);
+  EXPECT_EQ(decoder_.head_screen(), nullptr) << "a head of 50 rows gains nothing";
+}
+
 TEST_F(SessionTest, StopsForEveryReason) {
   Session session(decoder_, 12);
   session.append(Ids{7, 8});

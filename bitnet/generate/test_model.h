@@ -12,10 +12,13 @@ class TestModel {
  public:
   static constexpr std::int64_t kVocab = 50, kPositions = 64;
 
+  explicit TestModel(std::int64_t vocab = kVocab)
+      : model_(random_model(config(vocab), 11, runtime_.threads())) {}
+
   Decoder decoder() { return Decoder(model_.config, model_.weights, runtime_.context()); }
 
  private:
-  static ModelConfig config() {
+  static ModelConfig config(std::int64_t vocab) {
     ModelConfig c;
     c.architecture = "LlamaForCausalLM";
     c.source = "test model";
@@ -25,7 +28,7 @@ class TestModel {
     c.num_heads = 4;
     c.num_kv_heads = 2;
     c.head_dim = 16;
-    c.vocab_size = kVocab;
+    c.vocab_size = vocab;
     c.max_positions = kPositions;
     c.rms_norm_eps = 1e-5f;
     c.rope_theta = 10000.0;
@@ -34,7 +37,7 @@ class TestModel {
   }
 
   Runtime runtime_{2};
-  LoadedModel model_ = random_model(config(), 11, runtime_.threads());
+  LoadedModel model_;
 };
 
 }  // namespace bitnet

@@ -88,6 +88,21 @@ void Decoder::logits(MatrixView<const float> hidden, MatrixView<float> out) {
   dense_linear(context_, weights_->head, hidden, out);
 }
 
+void Decoder::screen_head(std::size_t min_bytes) {
+  if (!screen_ && weights_->head.size_bytes() >= min_bytes && HeadScreen::suits(weights_->head))
+    screen_ = std::make_unique<HeadScreen>(weights_->head, *pool_);
+}
+
+void Decoder::top_logits(MatrixView<const float> hidden, std::int64_t k,
+                         std::span<const std::int32_t> wanted, std::span<float> out) {
+  if (!screen_) {
+    const auto vocab = static_cast<std::int64_t>(out.size());
+    return logits(hidden, {out.data(), 1, vocab, vocab});
+  }
+  screen_->top_logits(context_, hidden, k, wanted, out);
+  screen_->extend(context_, (weights_->head.rows() + kSketchCalls - 1) / kSketchCalls);
+}
+
 // h += o(sub_norm(attention(rope(q), rope(k), v)))
 void Decoder::attention_block(const LayerWeights& layer, std::int64_t index, KvCache& cache,
                               std::int64_t tokens, ForwardObserver* observer) {

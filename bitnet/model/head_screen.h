@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Fewer bytes for the likeliest tokens: a sketch of the head says which rows cannot be among them,
+// the others are computed exactly. The result is equal to that of all rows, by a proven bound.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "bitnet/ops/context.h"
+#include "bitnet/tensor/matrix_view.h"
+#include "bitnet/tensor/tensor.h"
+
+namespace bitnet {
+
+/// The sketch is the head in q8_0 (8.5 bits a weight instead of 16). With w a row, s its sketch, x
+/// the hidden state and every product as dot16 computes it (ops/args.h),
+///   |dot16(w, x) - dot16(s, x)| <= ||x|| * (||w - s|| + gamma * (||w|| + ||s||)),
+/// by Cauchy-Schwarz and the rounding of sums of n = cols / 16 + 5 terms, gamma = n u / (1 - n u),
+/// u = 2^-24 (Higham, Accuracy and Stability of Numerical Algorithms, 3.1). The bracket is a number
+/// per row, kept beside the sketch. A row whose upper bound is below the k-th largest lower bound
+/// is not among the k largest.
+class HeadScreen {
+ public:
+  /// Whether a head of this type and size gains by it: f32, f16 or bf16, whole blocks of 32
+  /// columns, 4096 rows or more.
+  static bool suits(const Tensor& head) noexcept;
+  /// Nothing is sketched yet. Throws Error{out_of_memory, invalid_argument (unless suits())}.
+  HeadScreen(const Tensor& head, HybridMemoryPool& pool);
+
+  /// Sketches up to `rows` more rows; those without a sketch are always computed exactly.
+  void extend(const OpContext& context, std::int64_t rows);
+  std::int64_t sketched_rows() const noexcept { return sketched_; }
+  std::size_t sketch_bytes() const noexcept { return sketch_.size_bytes(); }
+
+  /// out[id] = the logit of `id` exactly as dense_linear() gives it, for the ids of the k largest
+  /// (with all that are equal to the k-th) and for `wanted`; -infinity for all others, or exactly
+  /// too. `hidden` [1, cols], out [vocab]. Returns how many rows were computed exactly: all of them
+  /// where some number is not finite. k >= 1.
+  std::int64_t top_logits(const OpContext& context, MatrixView<const float> hidden, std::int64_t k,
+                          std::span<const std::int32_t> wanted, std::span<float> out);
+
+ private:
+  Tensor rows_of(const Tensor& tensor, std::int64_t first, std::int64_t count) const;
+  void exact(const OpContext& context, MatrixView<const float> hidden, std::int64_t first,
+             std::int64_t count, std::span<float> out) const;
+  static constexpr std::int64_t kChunk = 64;
+  // What one worker finds in its rows.
+  struct Part {
+    std::vector<float> largest;  // lower bounds, the least of them first
+    std::vector<std::int32_t> candidates;
+    bool finite = true;
+  };
+  float reach(std::size_t row, float length, float logit) const noexcept;
+  static void keep_larger(std::vector<float>& heap, float value);
+  void find_largest(Slice slice, float length, std::int64_t k, std::span<const float> out,
+                    Part& part) const;
+  void find_candidates(Slice slice, float length, float least, std::span<float> out,
+                       std::vector<std::int32_t>& found) const;
+  void sketch_row(std::int64_t row, std::span<float> values);
+
+  Tensor head_, sketch_;
+  std::vector<float> bounds_;  // the bracket above, rounded up
+  std::int64_t sketched_ = 0;
+  std::vector<Part> parts_;
+};
+
+}  // namespace bitnet

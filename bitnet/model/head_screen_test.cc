@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Equality with all logits, for heads that make screening hard.
+#include "bitnet/model/head_screen.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <random>
+
+#include "bitnet/base/error_testing.h"
+#include "bitnet/base/half.h"
+#include "bitnet/ops/linear.h"
+#include "bitnet/runtime/runtime.h"
+
+namespace bitnet {
+namespace {
+
+constexpr std::int64_t kVocab = 5000, kCols = 96;
+
+class HeadScreenTest : public ::testing::TestWithParam<DType> {
+ protected:
+  HeadScreenTest() : runtime_(2) {}
+
+  // `change(row, values)` may alter a row of random numbers.
+  Tensor head(const std::function<void(std::int64_t, std::span<float>)>& change = {}) {
+    Tensor t = Tensor::allocate(GetParam(), {kVocab, kCols});
+    std::normal_distribution<float> normal(0.0f, 0.02f);
+    std::vector<float> row(kCols);
+    for (std::int64_t r = 0; r < kVocab; ++r) {
+      for (float& v : row) v = normal(random_);
+      if (change) change(r, row);
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        std::byte* to = t.mutable_data() + r * t.row_stride_bytes();
+        if (GetParam() == DType::f32) {
+          std::memcpy(to + 4 * i, &row[i], 4);
+        } else {
+          const std::uint16_t bits =
+              GetParam() == DType::bf16 ? f32_to_bf16(row[i]) : f32_to_f16(row[i]);
+          std::memcpy(to + 2 * i, &bits, 2);
+        }
+      }
+    }
+    return t;
+  }
+  std::vector<float> hidden(float scale = 1.0f) {
+    std::normal_distribution<float> normal(0.0f, scale);
+    std::vector<float> x(kCols);
+    for (float& v : x) v = normal(random_);
+    return x;
+  }
+
+  // How many rows were computed exactly; the k largest and `wanted` must be equal bit by bit, and
+  // what is not exact must be -infinity.
+  std::int64_t check(HeadScreen& screen, const Tensor& head, const std::vector<float>& x,
+                     std::int64_t k, const std::vector<std::int32_t>& wanted = {}) {
+    const MatrixView<const float> hidden{x.data(), 1, kCols, kCols};
+    std::vector<float> all(kVocab), top(kVocab, 77.0f);
+    dense_linear(runtime_.context(), head, hidden, {all.data(), 1, kVocab, kVocab});
+    const std::int64_t read = screen.top_logits(runtime_.context(), hidden, k, wanted, top);
+    std::vector<float> sorted = all;
+    std::sort(sorted.begin(), sorted.end(), std::greater<>());
+    const float least = sorted[static_cast<std::size_t>(std::min(k, kVocab) - 1)];
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const bool needed =
+          all[i] >= least ||
+          std::find(wanted.begin(), wanted.end(), static_cast<std::int32_t>(i)) != wanted.end();
+      const bool same = std::memcmp(&all[i], &top[i], 4) == 0;
+      EXPECT_TRUE(same || (!needed && top[i] == -INFINITY)) << i << ": " << all[i] << " " << top[i];
+      if (!same && needed) break;
+    }
+    return read;
+  }
+
+  Runtime runtime_;
+  std::mt19937 random_{1};
+};
+
+INSTANTIATE_TEST_SUITE_P(Types, HeadScreenTest,
+                         ::testing::Values(DType::f32, DType::f16, DType::bf16));
+
+TEST_P(HeadScreenTest, TheLargestAreExactWhateverIsSketched) {
+  const Tensor h = head();
+  HeadScreen screen(h, default_pool());
+  for (const std::int64_t more : {0, 1, 1000, 3000, 999'999}) {
+    screen.extend(runtime_.context(), more);
+    for (const std::int64_t k : {1, 2, 40, 1000, 4999, 5000, 9000})
+      check(screen, h, hidden(), k, {0, 17, 4999});
+  }
+  EXPECT_EQ(screen.sketched_rows(), kVocab);
+  std::int64_t read = 0;
+  for (int i = 0; i < 50; ++i) read += check(screen, h, hidden(), 1);
+  EXPECT_LT(read, 50 * 60) << "rows that were read for the largest of 5000";
+}
+
+TEST_P(HeadScreenTest, EqualAndNearlyEqualRowsAreAllThere) {
+  const Tensor h = head([this](std::int64_t r, std::span<float> row) {
+    static std::vector<float> first;
+    if (r == 0) first.assign(row.begin(), row.end());
+    if (r % 3 != 0) return;
+    std::copy(first.begin(), first.end(), row.begin());  // a third of all: the same logit
+    if (r % 6 == 0) row[static_cast<std::size_t>(r) % row.size()] *= 1.01f;
+  });
+  HeadScreen screen(h, default_pool());
+  screen.extend(runtime_.context(), kVocab);
+  for (int i = 0; i < 20; ++i) check(screen, h, hidden(), 1 + i);
+}
+
+TEST_P(HeadScreenTest, RowsOfAnySizeKeepTheirOrder) {
+  const Tensor h = head([](std::int64_t r, std::span<float> row) {
+    // Zeros, rows that a half cannot scale, huge ones, and one value far above the others.
+    const float scale = r % 7 == 0 ? 0.0f : r % 7 == 1 ? 1e-4f : r % 7 == 2 ? 300.0f : 1.0f;
+    for (float& v : row) v *= scale;
+    if (r % 7 == 3) row[5] = 60.0f;
+  });
+  HeadScreen screen(h, default_pool());
+  screen.extend(runtime_.context(), kVocab);
+  for (int i = 0; i < 20; ++i) check(screen, h, hidden(i % 2 ? 1e-12f : 50.0f), 1 + 5 * i);
+  check(screen, h, std::vector<float>(kCols, 0.0f), 1);
+}
+
+TEST_P(HeadScreenTest, WhatIsNoNumberMakesAllExact) {
+  const float inf = std::numeric_limits<float>::infinity(), nan = std::nanf("");
+  for (const float bad : {inf, -inf, nan}) {
+    const Tensor h = head([&](std::int64_t r, std::span<float> row) {
+      if (r == 2500) row[3] = bad;
+    });
+    HeadScreen screen(h, default_pool());
+    screen.extend(runtime_.context(), kVocab);
+    EXPECT_EQ(check(screen, h, hidden(), 1), kVocab);
+    std::vector<float> x = hidden();
+    x[9] = bad;
+    const Tensor good = head();
+    HeadScreen other(good, default_pool());
+    other.extend(runtime_.context(), kVocab);
+    EXPECT_EQ(check(other, good, x, 1), kVocab);
+  }
+}
+
+TEST_P(HeadScreenTest, WrongUseIsRefused) {
+  const Tensor h = head();
+  HeadScreen screen(h, default_pool());
+  const std::vector<float> x = hidden();
+  const MatrixView<const float> one{x.data(), 1, kCols, kCols};
+  std::vector<float> out(kVocab), few(3);
+  const OpContext context = runtime_.context();
+  screen.extend(context, kVocab);
+  const std::vector<std::int32_t> beyond{kVocab};
+  EXPECT_EQ(code_of([&] { screen.top_logits(context, one, 0, {}, out); }), Errc::invalid_argument);
+  EXPECT_EQ(code_of([&] { screen.top_logits(context, one, 1, {}, few); }), Errc::invalid_argument);
+  EXPECT_EQ(code_of([&] { screen.top_logits(context, one, 1, beyond, out); }),
+            Errc::invalid_argument);
+  const Tensor narrow = Tensor::allocate(GetParam(), {kVocab, 33});
+  EXPECT_FALSE(HeadScreen::suits(narrow));
+  EXPECT_EQ(code_of([&] { HeadScreen bad(narrow, default_pool()); }), Errc::invalid_argument);
+}
+
+}  // namespace
+}  // namespace bitnet
