@@ -3,19 +3,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <functional>
 #include <limits>
 #include <memory>
 
-#include "bitnet/base/half.h"
 #include "bitnet/ops/linear.h"
 
 namespace bitnet {
 namespace {
 
-constexpr std::int64_t kBlock = 32, kBlockBytes = 34;  // q8_0
-constexpr std::int64_t kFewestRows = 4096;             // below, a head is no share worth saving
+constexpr std::int64_t kBlock = 32;         // columns of q8_0
+constexpr std::int64_t kFewestRows = 4096;  // below, a head is no share worth saving
 
 // Rounding of this file's own sums, in double: far above what they can be wrong by.
 constexpr double kSlack = 1 + 1e-6;
@@ -27,12 +25,6 @@ float up(double value) {
 double gamma(std::int64_t cols) {
   const double nu = static_cast<double>(cols / 16 + 6) * 0x1p-24;
   return nu / (1 - nu);
-}
-
-float value_at(DType type, const std::byte* row, std::int64_t i) {
-  if (type == DType::f32) return reinterpret_cast<const float*>(row)[i];
-  const std::uint16_t bits = reinterpret_cast<const std::uint16_t*>(row)[i];
-  return type == DType::bf16 ? bf16_to_f32(bits) : f16_to_f32(bits);
 }
 
 double squares(std::span<const float> values) {
@@ -55,48 +47,24 @@ HeadScreen::HeadScreen(const Tensor& head, HybridMemoryPool& pool) : head_(head)
   bounds_.resize(static_cast<std::size_t>(head.rows()));
 }
 
-void HeadScreen::sketch_row(std::int64_t row, std::span<float> values) {
-  const auto cols = static_cast<std::int64_t>(values.size());
-  const std::byte* from = head_.data() + row * head_.row_stride_bytes();
-  for (std::int64_t i = 0; i < cols; ++i)
-    values[static_cast<std::size_t>(i)] = value_at(head_.dtype(), from, i);
-  std::byte* to = sketch_.mutable_data() + row * sketch_.row_stride_bytes();
-  double error = 0, sketch_squares = 0;
-  for (std::int64_t k = 0; k < cols; k += kBlock, to += kBlockBytes) {
-    const float* w = values.data() + k;
-    float most = 0;
-    for (std::int64_t i = 0; i < kBlock; ++i) most = std::max(most, std::fabs(w[i]));
-    const std::uint16_t d_bits = f32_to_f16(most / 127.0f);
-    const float d = f16_to_f32(d_bits), inverse = d > 0 ? 1.0f / d : 0.0f;
-    std::memcpy(to, &d_bits, 2);
-    float block_error = 0, block_squares = 0;
-    for (std::int64_t i = 0; i < kBlock; ++i) {
-      const float scaled = std::clamp(w[i] * inverse, -127.0f, 127.0f);
-      const auto q =
-          static_cast<std::int8_t>(static_cast<int>(scaled + std::copysign(0.5f, scaled)));
-      std::memcpy(to + 2 + i, &q, 1);
-      const float s = d * static_cast<float>(q), e = w[i] - s;  // s is exact: 11 + 7 bits
-      block_error += e * e;
-      block_squares += s * s;
-    }
-    error += static_cast<double>(block_error);
-    sketch_squares += static_cast<double>(block_squares);
-  }
-  // Squares are sums of 32 floats each: relative errors of 34 * 2^-24 at most, and what is too
-  // small for a float is below 32 * 2^-126 a block.
-  const double tiny = static_cast<double>(cols) * 0x1p-120;
-  const auto norm = [&](double sum) { return std::sqrt(sum * (1 + 1e-5) + tiny); };
-  const double bound = norm(error) + gamma(cols) * (norm(squares(values)) + norm(sketch_squares));
-  bounds_[static_cast<std::size_t>(row)] = up(bound * kSlack);  // not finite: never screened out
-}
-
 void HeadScreen::extend(const OpContext& context, std::int64_t rows) {
   const std::int64_t first = sketched_, count = std::min(rows, head_.rows() - first);
   if (count <= 0) return;
-  context.threads->for_slices(count, 1, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> values(static_cast<std::size_t>(head_.cols()));
-    for (std::int64_t r = begin; r < end; ++r) sketch_row(first + r, values);
-  });
+  std::vector<float> sums(static_cast<std::size_t>(3 * count));
+  sketch(context, head_, first, count, sketch_, sums);
+  // Sums of cols / 16 squares a lane, each of a number rounded once: relative errors of
+  // (cols / 16 + 8) * 2^-24; what is too small for a float is below 2^-120 a column.
+  const double cols = static_cast<double>(head_.cols());
+  const auto norm = [&](float sum) {
+    return std::sqrt(static_cast<double>(sum) * (1 + 2 * (cols / 16 + 8) * 0x1p-24) +
+                     cols * 0x1p-120);
+  };
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float* s = sums.data() + 3 * i;
+    const double bound = norm(s[2]) + gamma(head_.cols()) * (norm(s[0]) + norm(s[1]));
+    // Not finite: the row is never screened out.
+    bounds_[static_cast<std::size_t>(first + i)] = up(bound * kSlack);
+  }
   sketched_ += count;
 }
 

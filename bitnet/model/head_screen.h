@@ -57,7 +57,6 @@ class HeadScreen {
                     Part& part) const;
   void find_candidates(Slice slice, float length, float least, std::span<float> out,
                        std::vector<std::int32_t>& found) const;
-  void sketch_row(std::int64_t row, std::span<float> values);
 
   Tensor head_, sketch_;
   std::vector<float> bounds_;  // the bracket above, rounded up

@@ -69,6 +69,19 @@ struct DenseLinearArgs {
   float* scratch;  // of the calling worker's own, dense_linear_scratch_floats() floats
 };
 
+/// Rows of weights w in q8_0 (tensor/dtype.h): for each 32 columns d = the smallest half with
+/// 127 * d >= max |w| (0 where that is no normal half), q = round(w / d), halves to even. With
+/// s = d * q, each row's sums, as dot16 adds: sum w^2, sum s^2, sum (w - s)^2.
+struct SketchArgs {
+  const void* weights;  // [rows][row_bytes]
+  std::int64_t row_bytes;
+  std::uint8_t dtype;  // DType: f32, bf16, f16
+  std::uint8_t* out;   // [rows][out_row_bytes]
+  std::int64_t out_row_bytes;
+  float* squares;           // [rows][3]
+  std::int64_t rows, cols;  // cols: a multiple of 32
+};
+
 /// out[t] = float(weights[ids[t]]): rows of the embedding, converted as in DenseLinearArgs.
 struct EmbedArgs {
   const void* weights;  // [vocab][row_bytes]

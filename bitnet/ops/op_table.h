@@ -17,6 +17,7 @@ struct OpTable {
   void (*ternary_linear)(const TernaryLinearArgs&, ThreadPool&);
   void (*rms_norm)(const RmsNormArgs&, ThreadPool&);
   void (*dense_linear)(const DenseLinearArgs&, ThreadPool&);
+  void (*sketch)(const SketchArgs&, ThreadPool&);
   void (*embed)(const EmbedArgs&, ThreadPool&);
   void (*gated_activation)(const GatedActivationArgs&, ThreadPool&);
   void (*add)(const AddArgs&, ThreadPool&);

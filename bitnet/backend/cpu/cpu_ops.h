@@ -17,6 +17,7 @@ void kv_write(const KvWriteArgs& args, ThreadPool& pool);
 /// The scratch of these two comes from worker_scratch(); std::bad_alloc where it cannot grow.
 void dense_linear(const DenseLinearArgs& args, ThreadPool& pool);
 void attention(const AttentionArgs& args, ThreadPool& pool);
+void sketch(const SketchArgs& args, ThreadPool& pool);
 void embed(const EmbedArgs& args, ThreadPool& pool);
 
 }  // namespace bitnet::cpu

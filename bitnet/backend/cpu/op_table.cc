@@ -18,6 +18,7 @@ const OpTable& op_table() {
       .ternary_linear = ternary_linear,
       .rms_norm = rms_norm,
       .dense_linear = dense_linear,
+      .sketch = sketch,
       .embed = embed,
       .gated_activation = gated_activation,
       .add = add,

@@ -13,6 +13,7 @@
 #include "bitnet/backend/cpu/kernels/norm/norm.h"
 #include "bitnet/backend/cpu/kernels/quantize/quantize.h"
 #include "bitnet/backend/cpu/kernels/rope/rope.h"
+#include "bitnet/backend/cpu/kernels/sketch/sketch.h"
 #include "bitnet/backend/cpu/kernels/ternary_linear/ternary_linear.h"
 #include "bitnet/io/ggml_blocks.h"
 #include "bitnet/tensor/tensor.h"
@@ -123,6 +124,20 @@ void check_quantize(std::vector<KernelCheck>& checks, Random& random) {
     for (const std::int32_t sum : sums) result.push_back(static_cast<std::uint32_t>(sum));
     for (std::size_t i = 0; i < q.size_bytes(); ++i)
       result.push_back(static_cast<std::uint8_t>(stored[i]));
+    return result;
+  });
+}
+
+void check_sketch(std::vector<KernelCheck>& checks, Random& random) {
+  constexpr std::int64_t kWhole = kCols / 32 * 32, kRowBytes = kWhole / 32 * 34;
+  const Tensor w = random_floats(random, kRows * kWhole);
+  std::vector<std::uint8_t> out(usize(kRows * kRowBytes));
+  std::vector<float> squares(usize(3 * kRows));
+  check(checks, "sketch", sketch_kernels(), [&](SketchFn* run) {
+    run({w.data(), kWhole * 4, static_cast<std::uint8_t>(DType::f32), out.data(), kRowBytes,
+         squares.data(), kRows, kWhole});
+    Result result = bits_of(squares);
+    result.insert(result.end(), out.begin(), out.end());
     return result;
   });
 }
@@ -240,6 +255,7 @@ std::vector<KernelCheck> self_test() {
   std::vector<KernelCheck> checks;
   check_ternary_linear(checks, random);
   check_quantize(checks, random);
+  check_sketch(checks, random);
   check_rows(checks, random);
   check_dense(checks, random);
   check_attention(checks, random);
