@@ -116,7 +116,11 @@ OpenedModel::OpenedModel(const ModelOptions& options)
         return model;
       }()),
       decoder(loaded.config, loaded.weights, runtime.context()) {
-  if (options.head == "screened") decoder.screen_head();
+  try {
+    if (options.head == "screened") decoder.screen_head();
+  } catch (const Error& error) {
+    if (error.code() != Errc::out_of_memory) throw;  // without a sketch it works too
+  }
   print_warnings(loaded.warnings);
 }
 

@@ -130,10 +130,10 @@ std::int64_t HeadScreen::top_logits(const OpContext& context, MatrixView<const f
   return read;
 }
 
-// How far an exact logit may be from the sketched one; the last term is the rounding of the sums
-// that this is used in.
+// How far an exact logit may be from the sketched one. The second term is the rounding of the sums
+// that this is used in, the last is above what products too small for a float can lose.
 float HeadScreen::reach(std::size_t row, float length, float logit) const noexcept {
-  return bounds_[row] * length * (1 + 0x1p-20f) + std::fabs(logit) * 0x1p-21f;
+  return bounds_[row] * length * (1 + 0x1p-20f) + std::fabs(logit) * 0x1p-21f + 0x1p-120f;
 }
 
 void HeadScreen::keep_larger(std::vector<float>& heap, float value) {

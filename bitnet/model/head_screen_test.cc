@@ -120,6 +120,7 @@ TEST_P(HeadScreenTest, RowsOfAnySizeKeepTheirOrder) {
   HeadScreen screen(h, default_pool());
   screen.extend(runtime_.context(), kVocab);
   for (int i = 0; i < 20; ++i) check(screen, h, hidden(i % 2 ? 1e-12f : 50.0f), 1 + 5 * i);
+  for (const float tiny : {1e-36f, 1e-40f, 1e-44f}) check(screen, h, hidden(tiny), 3);
   check(screen, h, std::vector<float>(kCols, 0.0f), 1);
 }
 
