@@ -59,9 +59,8 @@ struct Machine {
 
 // What a token costs.
 struct Cost {
-  double
-      decode_bytes;    // packed weights, scales and norms not counted, and what is read of the head
-  double prefill_ops;  // ternary products and additions
+  double decode_bytes;  // packed weights, scales and norms not counted, and the head or its sketch
+  double prefill_ops;   // ternary products and additions
 
   explicit Cost(const Decoder& decoder)
       : decode_bytes(

@@ -67,7 +67,12 @@ bool MovableHandle::is_compressed() const noexcept {
 HybridMemoryPool::HybridMemoryPool(const MemoryPoolConfig& config)
     : state_((config.validate(), std::make_unique<State>(*this, config))) {
   host_ = &state_->host;
-  state_->begin(*this);
+  try {
+    state_->begin(*this);
+  } catch (...) {  // no thread: what has begun ends in the order of ~HybridMemoryPool()
+    state_->end();
+    throw;
+  }
 }
 
 HybridMemoryPool::~HybridMemoryPool() { state_->end(); }

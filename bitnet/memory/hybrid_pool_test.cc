@@ -2,6 +2,8 @@
 #include "bitnet/memory/hybrid_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <cstring>
@@ -15,7 +17,9 @@
 #include <vector>
 
 #include "bitnet/base/error_testing.h"
+#include "bitnet/base/os/fault.h"
 #include "bitnet/base/os/memory.h"
+#include "bitnet/memory/cleanup/manager.h"
 #include "bitnet/memory/memory_testing.h"
 #include "bitnet/memory/tracking/detailed_metrics.h"
 
@@ -306,6 +310,24 @@ TEST(HybridMemoryPool, APoolWhoseEventsAreTrackedEndsBeforeItsThreads) {
   pool.reset();
   reach(2);
   thread.join();
+}
+
+TEST(HybridMemoryPool, OneThatCannotBeginLeavesNothing) {
+  BITNET_SKIP_UNLESS_FORKS_WORK();
+  MemoryPoolConfig config;
+  config.enable_advanced_tracking = true;
+  config.enable_automatic_cleanup = true;
+  os::fail_call(os::Call::start_thread, 1);
+  EXPECT_EQ(code_of([&] { HybridMemoryPool pool(config); }), Errc::out_of_memory);
+  os::fail_call(os::Call::start_thread, 0);
+  // A fork asks every pool that lives.
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  HybridMemoryPool pool(config);
+  EXPECT_TRUE(pool.cleanup().running());
 }
 
 TEST(HybridMemoryPool, PmrContainersLiveInIt) {
