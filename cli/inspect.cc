@@ -27,12 +27,22 @@ constexpr const char* kExamples =
 
 struct Plan {
   std::int64_t context;
-  std::uint64_t mapped, converted, cache, workspace;
+  std::uint64_t mapped, converted, cache, workspace, sketch;
   os::MemoryInfo memory;
 
-  std::uint64_t total() const { return mapped + converted + cache + workspace; }
+  std::uint64_t total() const { return mapped + converted + cache + workspace + sketch; }
   bool fits() const { return memory.available_bytes == 0 || total() <= memory.available_bytes; }
 };
+
+// Of the head, where commands that write text screen it (--head).
+std::uint64_t head_sketch_bytes(const TensorList& list) {
+  const std::int64_t elements = list.config.vocab_size * list.config.hidden_size;
+  for (const ListedTensor& t : list.tensors)
+    if (!t.ternary && t.elements() == elements && t.bits_per_weight() >= 16 &&
+        t.bytes >= Decoder::kScreenedHeadBytes && list.config.hidden_size % 32 == 0)
+      return row_bytes(DType::q8_0, elements).value_or(0);
+  return 0;
+}
 
 Plan make_plan(const TensorList& list, std::int64_t context) {
   const std::int64_t chunk = std::min(context, Decoder::kMaxChunk);
@@ -42,6 +52,7 @@ Plan make_plan(const TensorList& list, std::int64_t context) {
           list.converted_bytes(),
           KvCache::byte_size(list.config, context),
           workspace_bytes(list.config, chunk) + logits,
+          head_sketch_bytes(list),
           os::memory_info()};
 }
 
@@ -70,6 +81,7 @@ void print_plan(const Plan& p) {
              counted(p.context, "token") + ": weights " + bytes_in_words(p.mapped + p.converted) +
              " (" + bytes_in_words(p.mapped) + " used in the file), KV cache " +
              bytes_in_words(p.cache) + ", workspace " + bytes_in_words(p.workspace) +
+             (p.sketch ? ", sketch of the head " + bytes_in_words(p.sketch) : "") +
              "\n            " + (p.fits() ? "fits: " : "DOES NOT FIT: ") +
              bytes_in_words(p.memory.available_bytes) + " available of " +
              bytes_in_words(p.memory.total_bytes) + "\n\n");
@@ -124,6 +136,7 @@ void print_json(const std::string& path, const TensorList& list, const Plan& p,
   json.key("memory").begin_object().member("context", p.context).member("total_bytes", p.total());
   json.member("mapped_weight_bytes", p.mapped).member("converted_weight_bytes", p.converted);
   json.member("kv_cache_bytes", p.cache).member("workspace_bytes", p.workspace);
+  json.member("head_sketch_bytes", p.sketch);
   json.member("available_bytes", p.memory.available_bytes).member("fits", p.fits()).end_object();
   json.key("tensors").begin_array();
   for (const ListedTensor& t : list.tensors) {

@@ -57,7 +57,8 @@ class Decoder {
   /// (head_screen.h) and has `min_bytes`: a smaller one stays in the caches, where reading costs
   /// less than screening (8 MB: 12 % of the time of a token lost). The sketch takes half of a
   /// 16-bit head's memory beside it. Throws Error{out_of_memory}.
-  void screen_head(std::size_t min_bytes = std::size_t{64} << 20);
+  void screen_head(std::size_t min_bytes = kScreenedHeadBytes);
+  static constexpr std::size_t kScreenedHeadBytes = std::size_t{64} << 20;
   const HeadScreen* head_screen() const noexcept { return screen_.get(); }
   /// out[id] exactly as logits() gives it for the ids of the k largest, with all that are equal to
   /// the k-th, and for `wanted`; -infinity or exact for the others. `hidden` has one row. The

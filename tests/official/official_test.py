@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The official 2B4T files run with no flag: their random-weight twins (make_official.py) are read as squared ReLU with
-sub-norms, GGUF and folder give the same logits bit for bit, and memory stays within file + KV cache + 200 MB.
+sub-norms, GGUF and folder give the same logits bit for bit, a screened head writes the tokens of a full one, and memory
+stays within file + KV cache + 200 MB, with a screened head also the sketch that inspect tells.
 usage: official_test.py BITNET
 """
 import json
@@ -58,6 +59,16 @@ def main():
         assert (a.view(np.uint32) == b.view(np.uint32)).all(), "GGUF and folder give different logits"
         ids = run("tokenize", "-m", str(gguf), "-p", "hello world", "--ids").strip()
         assert ids.startswith("128000,"), ids
+        plan = json.loads(run("inspect", "-m", str(gguf), "--quick", "--json", "-c", "64"))["memory"]
+        texts = {}
+        for head in ("full", "screened"):
+            texts[head] = json.loads(run("run", "-m", str(gguf), "--ids", IDS, "-n", "40", "-c", "64", "--ignore-eos", "--i2s-layout", "x86",
+                                         "--head", head, "--json"))
+            allowed = gguf.stat().st_size + plan["kv_cache_bytes"] + 200e6
+            allowed += plan["head_sketch_bytes"] if head == "screened" else 0
+            assert texts[head]["peak_memory_bytes"] <= allowed, (head, texts[head]["peak_memory_bytes"], allowed)
+        assert plan["head_sketch_bytes"] == make_official.VOCAB * 2560 // 32 * 34, plan
+        assert len(texts["full"]["ids"]) == 40 and texts["full"]["ids"] == texts["screened"]["ids"], texts
     finally:
         shutil.rmtree(folder)
 
