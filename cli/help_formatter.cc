@@ -34,7 +34,9 @@ std::string text_of(const CLI::Option& option) {
 std::string HelpFormatter::make_usage(const CLI::App* app, std::string name) const {
   std::string usage = "\nusage: " + name + " [OPTIONS]";
   for (const CLI::Option* option : app->get_options())
-    if (option->get_positional()) usage += " " + option->get_name(true);
+    if (option->get_positional())
+      usage += option->get_required() ? " " + option->get_name(true)
+                                      : " [" + option->get_name(true) + "]";
   return usage + "\n";
 }
 
