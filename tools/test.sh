@@ -14,8 +14,8 @@ parallel_tests=(base_test memory_test memory_device_test quantize_test ternary_l
   activation_test dense_linear_test rope_test sketch_test random_model_test attention_test cpu_self_test generate_test model_identity_test)
 threaded_memory_tests=(memory_cleanup_test memory_shared_test memory_storage_test memory_tracking_test)
 
-# What QEMU cannot show: names of functions in a static program, resident memory to the percent.
-not_in_qemu='StackTrace|MovableBlocks|bench_memory'
+# What QEMU cannot show: names of functions in a static program, resident memory to the percent, flags of pages.
+not_in_qemu='StackTrace|MovableBlocks|Predecessor|bench_memory'
 
 # What ThreadSanitizer looks at.
 threaded='ThreadPool|HostPool|HybridMemoryPool|Movable|Device|Cleanup|Manager|InactiveStore|MetricsPage|Shared|Rings|Tracker|Sites'

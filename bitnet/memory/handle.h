@@ -17,12 +17,13 @@ class HybridMemoryPool;
 struct HandleId {
   std::uint32_t index = 0;
   std::uint32_t generation = 0;  // odd
+  std::uint32_t pool = 0;        // of this process, counted from 1: no two have the same
   friend bool operator==(const HandleId&, const HandleId&) = default;
 };
 
 /// Owns one block of a pool; gives it back when destroyed. Move-only. The pool must outlive it.
-/// `id` names the block by number and generation, so that the pool recognises handles that are
-/// stale, freed twice or of another pool.
+/// `id` names the block by number, generation and pool, so that the pool recognises handles that
+/// are stale, freed twice or of another pool.
 class MemoryHandle {
  public:
   MemoryHandle() = default;

@@ -159,7 +159,8 @@ void HybridMemoryPool::State::copy(Device device, void* to, const void* from, st
 
 MemoryHandle HybridMemoryPool::adopt(HandleId id) {
   const HandleSlot* slot = state_->handles.find(id.index);
-  require(slot && id.generation % 2 == 1 && slot->generation.load() == id.generation,
+  require(slot && id.pool == state_->pool_number && id.generation % 2 == 1 &&
+              slot->generation.load() == id.generation,
           "HybridMemoryPool::adopt: the handle is stale or of another pool");
   require(!slot->movable, "HybridMemoryPool::adopt: the block is movable");
   return state_->handle(*this, id, state_->devices.device(slot->device));
@@ -253,7 +254,7 @@ std::optional<HandleId> HybridMemoryPool::State::make_handle(const Wanted& wante
   heap->counters.handles.add(1);
   heap->counters.handle_bytes.add(wanted.bytes);
   if (!on_host) device_counts[number].add(bytes);
-  return HandleId{*index, generation};
+  return HandleId{*index, generation, pool_number};
 }
 
 bool HybridMemoryPool::State::reserve_bytes(std::size_t bytes) noexcept {
@@ -297,7 +298,7 @@ bool HybridMemoryPool::State::free_slot(HandleId id, const Stream* stream) noexc
   HandleSlot* slot = handles.find(id.index);
   std::uint32_t generation = id.generation;
   // The one exchange that succeeds frees the block; whoever comes second has a stale handle.
-  if (!slot || generation % 2 == 0 ||
+  if (!slot || id.pool != pool_number || generation % 2 == 0 ||
       !slot->generation.compare_exchange_strong(generation, generation + 1))
     return false;
   memory::ThreadHeap* heap = host.heap();

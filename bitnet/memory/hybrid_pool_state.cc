@@ -38,6 +38,11 @@ std::uint32_t watch_bits(TrackingLevel level) noexcept {
   return 0;
 }
 
+std::uint32_t next_pool_number() noexcept {
+  static std::atomic<std::uint32_t> last{0};
+  return ++last;
+}
+
 // A child of a fork has one thread: blocks that another was moving would wait for ever.
 class LivePools {
  public:
@@ -97,7 +102,10 @@ void HybridMemoryPool::State::DeviceCounts::add(std::int64_t bytes) noexcept {
 }
 
 HybridMemoryPool::State::State(HybridMemoryPool& pool, const MemoryPoolConfig& pool_config)
-    : config(pool_config), resource(pool), host(host_config(pool_config)) {
+    : config(pool_config),
+      pool_number(next_pool_number()),
+      resource(pool),
+      host(host_config(pool_config)) {
   host.set_last_resort(
       [](void* state, std::size_t bytes, std::size_t alignment, memory::HostPool::Door door) {
         return static_cast<State*>(state)->allocate_after_steps(bytes, alignment, door);

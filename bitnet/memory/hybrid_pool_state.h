@@ -103,6 +103,7 @@ struct HybridMemoryPool::State final : PausablePool {
   bool move_small(memory::HandleSlot& slot, bool validate, CleanupResult& result) noexcept;
 
   const MemoryPoolConfig config;
+  const std::uint32_t pool_number;  // HandleId::pool
   PoolResource resource;
   memory::HostPool host;
   memory::HandleTable handles;

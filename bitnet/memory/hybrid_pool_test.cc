@@ -184,12 +184,18 @@ TEST(HybridMemoryPool, MisuseIsRefused) {
 TEST(HybridMemoryPool, StaleDoubleAndForeignHandlesAreAlwaysFound) {
   HybridMemoryPool pool, other;
   const HandleId first = pool.allocate(100).release();
-  const HandleId foreign{first.index + 5000, 1};
-  EXPECT_EQ(code_of([&] { pool.free_id(foreign); }), Errc::invalid_argument);
+  const HandleId unknown{first.index + 5000, 1, first.pool};
+  EXPECT_EQ(code_of([&] { pool.free_id(unknown); }), Errc::invalid_argument);
+  EXPECT_EQ(code_of([&] { pool.free_id({UINT32_MAX, 1, first.pool}); }), Errc::invalid_argument);
+  // A live block of the other pool at the same place, in the same life.
+  const MemoryHandle same = other.allocate(100);
+  ASSERT_EQ(same.id().index, first.index);
+  ASSERT_EQ(same.id().generation, first.generation);
   EXPECT_EQ(code_of([&] { other.free_id(first); }), Errc::invalid_argument);
-  EXPECT_EQ(code_of([&] { pool.free_id({UINT32_MAX, 1}); }), Errc::invalid_argument);
+  EXPECT_EQ(code_of([&] { other.adopt(first); }), Errc::invalid_argument);
+  EXPECT_EQ(other.metrics().live_blocks, 1u);
   EXPECT_EQ(code_of([&] {
-              pool.free_id({first.index, first.generation + 1});
+              pool.free_id({first.index, first.generation + 1, first.pool});
             }),
             Errc::invalid_argument);
   pool.free_id(first);

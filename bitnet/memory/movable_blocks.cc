@@ -16,7 +16,8 @@ using Door = memory::HostPool::Door;
 
 std::byte* HybridMemoryPool::State::pin(HandleId id) {
   HandleSlot* slot = handles.find(id.index);
-  require(slot && slot->generation.load() == id.generation, "MovableHandle::pin: stale handle");
+  require(slot && id.pool == pool_number && slot->generation.load() == id.generation,
+          "MovableHandle::pin: stale handle");
   std::uint32_t pins = slot->pins.load(std::memory_order_relaxed);
   for (;;) {
     if (pins & HandleSlot::kBusy) {

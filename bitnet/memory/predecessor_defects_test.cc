@@ -9,7 +9,6 @@
 #include <fstream>
 #include <future>
 #include <iterator>
-#include <limits>
 #include <memory>
 #include <new>
 #include <optional>
@@ -22,7 +21,6 @@
 #include <vector>
 
 #include "bitnet/base/os/memory.h"
-#include "bitnet/memory/buddy.h"
 #include "bitnet/memory/host_pool.h"
 #include "bitnet/memory/hybrid_pool.h"
 #include "bitnet/memory/memory_testing.h"
@@ -34,24 +32,9 @@
 namespace bitnet {
 namespace {
 
-using memory::Buddy;
 using memory::HostPool;
 using memory::kArenaBytes;
-using memory::kArenaUnits;
-using memory::kNoUnit;
 using memory::kSanitized;
-
-/// The least time of many runs: what a busy machine adds is not in it.
-double fastest(auto&& work) {
-  using Clock = std::chrono::steady_clock;
-  double least = std::numeric_limits<double>::infinity();
-  for (int run = 0; run < 50; ++run) {
-    const Clock::time_point begin = Clock::now();
-    work();
-    least = std::min(least, std::chrono::duration<double>(Clock::now() - begin).count());
-  }
-  return std::max(least, 1e-7);
-}
 
 // A thread inside a call lets another one work and waits until that is done: where the two need one
 // lock, the work is not done in time.
@@ -100,43 +83,6 @@ TEST(Predecessor, WhatOneSizeGaveBackEveryOtherCanHave) {
     ASSERT_GE(all.size() * bytes, config.max_small_bytes * 3 / 5) << bytes << ", round " << round;
     std::shuffle(all.begin(), all.end(), random);
   }
-}
-
-TEST(Predecessor, AFreeCostsTheSameHoweverManyBlocksLive) {
-  MemoryPoolConfig config;
-  config.max_small_bytes = 2ull << 30;
-  HybridMemoryPool pool(config);
-  constexpr std::size_t kBytes = 16u << 10, kFrees = 64;
-  const auto cost = [&](std::size_t count) {
-    std::vector<MemoryHandle> live;
-    for (std::size_t i = 0; i < count; ++i) live.push_back(pool.allocate(kBytes));
-    return fastest([&] {
-      for (std::size_t i = 0; i < kFrees; ++i) live[i * count / kFrees] = {};
-      for (std::size_t i = 0; i < kFrees; ++i) live[i * count / kFrees] = pool.allocate(kBytes);
-    });
-  };
-  const double few = cost(kFrees), many = cost(kFrees * (kSanitized ? 200 : 1000));
-  EXPECT_LT(many, 30 * few);
-}
-
-TEST(Predecessor, ABuddyIsFoundAmongManyAsFastAsAmongFew) {
-  constexpr std::uint32_t kUnits = 64 * kArenaUnits;
-  memory::Metadata metadata;
-  Buddy buddy;
-  ASSERT_TRUE(buddy.create(metadata, kUnits));
-  buddy.give(0, kUnits, false);
-  const auto cost = [&] {
-    return fastest([&] {
-      std::uint32_t taken[100];
-      for (std::uint32_t& unit : taken) unit = buddy.take(1, 1, Buddy::From::any);
-      for (const std::uint32_t unit : taken) buddy.give(unit, 1, false);
-    });
-  };
-  const double among_few = cost();
-  while (buddy.take(kArenaUnits, 1, Buddy::From::any) != kNoUnit) {
-  }
-  for (std::uint32_t unit = 0; unit < kUnits; unit += 2) buddy.give(unit, 1, false);
-  EXPECT_LT(cost(), 30 * among_few) << "131,072 blocks are free, none of them a buddy of another";
 }
 
 TEST(Predecessor, AThreadWithBlocksAtHandWaitsForNoLock) {
@@ -307,16 +253,6 @@ TEST(Predecessor, TrackingMillionsOfOperationsTakesNoMoreMemoryThanThousands) {
   use_and_drain(600);
   ASSERT_GT(pool.detailed_metrics()->events.seen, 3'000'000u);
   EXPECT_LT(os::memory_info().resident_bytes, before + (16u << 20));
-}
-
-TEST(Predecessor, TrackingCostsNoMoreAfterManyOperations) {
-  HybridMemoryPool plain, pool(tracked(TrackingConfig::detailed()));
-  for (int i = 0; i < 20; ++i) {
-    use(pool, 5000);
-    pool.detailed_metrics();
-  }
-  const double cost = fastest([&] { use(pool, 500); });
-  EXPECT_LT(cost, 200 * fastest([&] { use(plain, 500); }));
 }
 
 TEST(Predecessor, APoolsLeaksStacksTimelineAndProfileAreOfItsOwnBlocks) {
