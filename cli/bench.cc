@@ -113,11 +113,12 @@ class Bench {
 
   // The first tokens of a process make the head's sketch.
   void finish_sketch() {
+    const HeadScreen* screen = decoder_.head_screen();
+    if (!screen) return;
     KvCache cache(decoder_.config(), 1);
     const std::int32_t id = 0;
     const auto hidden = decoder_.forward({&id, 1}, cache);
-    while (decoder_.head_screen() &&
-           decoder_.head_screen()->sketched_rows() < decoder_.config().vocab_size)
+    while (screen->sketched_rows() < decoder_.config().vocab_size)
       decoder_.top_logits(hidden, 1, {}, logits_);
   }
 

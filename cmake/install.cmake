@@ -5,7 +5,7 @@ install(TARGETS bitnet bitnet_flags EXPORT bitnetTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/bitnet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h"
   # Headers of tests stay at home.
-  PATTERN "testing" EXCLUDE PATTERN "*_testing.h" EXCLUDE PATTERN "test_files.h" EXCLUDE
+  PATTERN "testing" EXCLUDE PATTERN "*_testing.h" EXCLUDE PATTERN "test_*.h" EXCLUDE PATTERN "scripted_*.h" EXCLUDE
   PATTERN "fake_pool.h" EXCLUDE PATTERN "sample_report.h" EXCLUDE)
 install(EXPORT bitnetTargets NAMESPACE bitnet:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/bitnet)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/bitnetConfig.cmake.in

@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "bitnet/base/relax.h"
+
 namespace bitnet::bench {
 
 /// Each allocation is a mapping of its own, written once. Thread-safe.
@@ -40,14 +42,6 @@ inline void touch_pages(void* block, std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; i += kPageBytes) p[i] = 1;
 }
 inline void touch_first(void* block) { *static_cast<volatile char*>(block) = 1; }
-
-inline void relax() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
 
 /// Waits for another thread; lets it run where both share a core.
 class Wait {

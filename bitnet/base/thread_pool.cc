@@ -13,6 +13,7 @@
 
 #include "bitnet/base/error.h"
 #include "bitnet/base/os/memory.h"
+#include "bitnet/base/relax.h"
 
 namespace bitnet {
 namespace {
@@ -20,14 +21,6 @@ namespace {
 // About 20 us of polling on the machines measured: longer than the gap between two ops of a layer,
 // shorter than a time slice. Sleeping and waking costs 5 to 50 us.
 constexpr int kSpins = 4000;
-
-inline void relax() noexcept {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
 
 // Which pool's task runs on this thread: a nested run() must not wait for itself.
 thread_local const void* t_running_pool = nullptr;

@@ -5,6 +5,8 @@
 
 #include <mutex>
 
+#include "bitnet/base/relax.h"
+
 namespace bitnet::memory {
 
 /// Named as the standard's Mutex requirements ask.
@@ -22,13 +24,6 @@ class AdaptiveMutex {
   void unlock() { mutex_.unlock(); }
 
  private:
-  static void relax() noexcept {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    asm volatile("yield");
-#endif
-  }
   std::mutex mutex_;
 };
 

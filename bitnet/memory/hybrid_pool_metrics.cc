@@ -26,12 +26,16 @@ PartMetrics part_of(const memory::Arenas& arenas) {
   return part;
 }
 
-// Small blocks; those at hand of threads count as live, as only their thread knows them.
-PartMetrics small_part(const memory::HostPool& host) {
+// Small blocks; those at hand of threads count as live, as only their thread knows them. Calls
+// `visit(class, its figures)` for each class.
+PartMetrics small_part(const memory::HostPool& host, auto&& visit) {
   PartMetrics part = part_of(host.small().arenas());
   part.committed_bytes -= std::min(part.committed_bytes, host.small().purged_bytes());
-  for (std::uint32_t i = 0; i < memory::kNumClasses; ++i)
-    part.live_bytes += live_blocks(host.small().figures(i)) * memory::kSizeClasses[i].block_bytes;
+  for (std::uint32_t i = 0; i < memory::kNumClasses; ++i) {
+    const memory::SmallBlockPool::ClassFigures figures = host.small().figures(i);
+    part.live_bytes += live_blocks(figures) * memory::kSizeClasses[i].block_bytes;
+    visit(i, figures);
+  }
   return part;
 }
 
@@ -68,14 +72,12 @@ MemoryMetrics HybridMemoryPool::metrics() const {
   m.total_bytes = counts.handle_bytes + counts.bytes;
   m.metadata_bytes = s.host.metadata_bytes() + s.handles.bytes();
 
-  m.small = small_part(s.host);
-  m.large = large_part(s.host);
-  for (std::uint32_t i = 0; i < memory::kNumClasses; ++i) {
-    const memory::SmallBlockPool::ClassFigures figures = s.host.small().figures(i);
-    if (figures.spans == 0 && counts.class_allocations[i] == 0) continue;
+  m.small = small_part(s.host, [&](std::uint32_t i, const auto& figures) {
+    if (figures.spans == 0 && counts.class_allocations[i] == 0) return;
     m.classes.push_back(
         {memory::kSizeClasses[i].block_bytes, live_blocks(figures), counts.class_allocations[i]});
-  }
+  });
+  m.large = large_part(s.host);
 
   DeviceMetrics host;
   host.live_blocks = m.live_blocks;
@@ -158,7 +160,7 @@ CleanupFigures HybridMemoryPool::cleanup_figures(std::optional<Device> device) c
   const State& s = *state_;
   CleanupFigures figures;
   if (!device || *device == Device{}) {
-    const PartMetrics small = small_part(s.host), large = large_part(s.host);
+    const PartMetrics small = small_part(s.host, [](auto&&...) {}), large = large_part(s.host);
     figures.live_bytes = small.live_bytes + large.live_bytes;
     figures.committed_bytes = small.committed_bytes + large.committed_bytes;
     figures.limit_bytes = small.limit_bytes + large.limit_bytes;

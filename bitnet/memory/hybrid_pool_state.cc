@@ -43,47 +43,41 @@ std::uint32_t next_pool_number() noexcept {
   return ++last;
 }
 
+}  // namespace
+
 // A child of a fork has one thread: blocks that another was moving would wait for ever.
-class LivePools {
+class HybridMemoryPool::State::LivePools {
  public:
-  void add(PausablePool* pool) {
+  /// Never destroyed: pools may outlive main().
+  static LivePools& all() {
+    static auto* pools = new LivePools;
+    return *pools;
+  }
+  void add(State* pool) {
     static std::once_flag once;
     // After the host pools' own handlers, so that these, which wait for longer, come first.
     std::call_once(once, [] { os::call_at_fork(pause, resume<false>, resume<true>); });
     const std::lock_guard lock(mutex_);
     pools_.push_back(pool);
   }
-  void remove(PausablePool* pool) noexcept {
+  void remove(State* pool) noexcept {
     const std::lock_guard lock(mutex_);
     std::erase(pools_, pool);
   }
 
  private:
-  static void pause();
+  static void pause() {
+    all().mutex_.lock();
+    for (State* pool : all().pools_) pool->pause();
+  }
   template <bool kInChild>
-  static void resume();
+  static void resume() {
+    for (State* pool : all().pools_) pool->resume(kInChild);
+    all().mutex_.unlock();
+  }
   std::mutex mutex_;
-  std::vector<PausablePool*> pools_;
+  std::vector<State*> pools_;
 };
-
-// Never destroyed: pools may outlive main().
-LivePools& live_pools() {
-  static auto* pools = new LivePools;
-  return *pools;
-}
-
-void LivePools::pause() {
-  live_pools().mutex_.lock();
-  for (PausablePool* pool : live_pools().pools_) pool->pause();
-}
-
-template <bool kInChild>
-void LivePools::resume() {
-  for (PausablePool* pool : live_pools().pools_) pool->resume(kInChild);
-  live_pools().mutex_.unlock();
-}
-
-}  // namespace
 
 void* PoolResource::do_allocate(std::size_t bytes, std::size_t alignment) {
   return pool_.allocate_raw(bytes, alignment);
@@ -130,7 +124,7 @@ void HybridMemoryPool::State::begin(HybridMemoryPool& pool) {
     tracker->start();
   }
   host.set_watch(watch_bits(level), tracker.get());
-  live_pools().add(this);
+  LivePools::all().add(this);
   if (config.enable_automatic_cleanup) cleanup->start();
 }
 
@@ -151,7 +145,7 @@ void HybridMemoryPool::State::resume(bool in_child) {
 }
 
 void HybridMemoryPool::State::end() noexcept {
-  live_pools().remove(this);
+  LivePools::all().remove(this);
   cleanup_pressure.reset();
   if (cleanup) cleanup->stop();
   if (tracker) tracker->stop();

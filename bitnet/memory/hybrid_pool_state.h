@@ -36,19 +36,11 @@ class PoolResource final : public std::pmr::memory_resource {
   HybridMemoryPool& pool_;
 };
 
-/// Something that waits for a fork.
-class PausablePool {
- public:
-  virtual void pause() = 0;
-  virtual void resume(bool in_child) = 0;
-
- protected:
-  ~PausablePool() = default;
-};
-
-struct HybridMemoryPool::State final : PausablePool {
+struct HybridMemoryPool::State final {
   /// Of the failure callback for one allocation: it may free little at a time, or say so only.
   static constexpr int kMaxFailureCalls = 8;
+  /// All pools of the process, for its forks.
+  class LivePools;
   static constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;
 
   struct Wanted {
@@ -69,8 +61,8 @@ struct HybridMemoryPool::State final : PausablePool {
   void begin(HybridMemoryPool& pool);
   void end() noexcept;
   /// Between these no memory is moved or packed, by whom ever.
-  void pause() override;
-  void resume(bool in_child) override;
+  void pause();
+  void resume(bool in_child);
 
   std::optional<HandleId> make_handle(const Wanted& wanted);
   bool reserve_bytes(std::size_t bytes) noexcept;

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <memory>
 
 #include "bitnet/ops/linear.h"
 
@@ -51,7 +50,8 @@ void HeadScreen::extend(const OpContext& context, std::int64_t rows) {
   const std::int64_t first = sketched_, count = std::min(rows, head_.rows() - first);
   if (count <= 0) return;
   std::vector<float> sums(static_cast<std::size_t>(3 * count));
-  sketch(context, head_, first, count, sketch_, sums);
+  Tensor part = sketch_.rows_from(first, count);
+  sketch(context, head_.rows_from(first, count), part, sums);
   // Sums of cols / 16 squares a lane, each of a number rounded once: relative errors of
   // (cols / 16 + 8) * 2^-24; what is too small for a float is below 2^-120 a column.
   const double cols = static_cast<double>(head_.cols());
@@ -68,15 +68,9 @@ void HeadScreen::extend(const OpContext& context, std::int64_t rows) {
   sketched_ += count;
 }
 
-Tensor HeadScreen::rows_of(const Tensor& tensor, std::int64_t first, std::int64_t count) const {
-  return Tensor::borrow(tensor.dtype(), {count, tensor.cols()},
-                        tensor.data() + first * tensor.row_stride_bytes(),
-                        std::make_shared<Tensor>(tensor));
-}
-
 void HeadScreen::exact(const OpContext& context, MatrixView<const float> hidden, std::int64_t first,
                        std::int64_t count, std::span<float> out) const {
-  dense_linear(context, rows_of(head_, first, count), hidden,
+  dense_linear(context, head_.rows_from(first, count), hidden,
                {out.data() + first, 1, count, count});
 }
 
@@ -92,7 +86,7 @@ std::int64_t HeadScreen::top_logits(const OpContext& context, MatrixView<const f
     exact(context, hidden, 0, sketched_, out);
     return vocab;
   }
-  dense_linear(context, rows_of(sketch_, 0, sketched_), hidden,
+  dense_linear(context, sketch_.rows_from(0, sketched_), hidden,
                {out.data(), 1, sketched_, sketched_});
 
   const auto cols = static_cast<std::size_t>(hidden.cols);

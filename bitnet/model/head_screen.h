@@ -16,7 +16,7 @@ namespace bitnet {
 /// The sketch is the head in q8_0 (8.5 bits a weight instead of 16). With w a row, s its sketch, x
 /// the hidden state and every product as dot16 computes it (ops/args.h),
 ///   |dot16(w, x) - dot16(s, x)| <= ||x|| * (||w - s|| + gamma * (||w|| + ||s||)),
-/// by Cauchy-Schwarz and the rounding of sums of n = cols / 16 + 5 terms, gamma = n u / (1 - n u),
+/// by Cauchy-Schwarz and the rounding of sums of n = cols / 16 + 6 terms, gamma = n u / (1 - n u),
 /// u = 2^-24 (Higham, Accuracy and Stability of Numerical Algorithms, 3.1). The bracket is a number
 /// per row, kept beside the sketch. A row whose upper bound is below the k-th largest lower bound
 /// is not among the k largest.
@@ -41,7 +41,6 @@ class HeadScreen {
                           std::span<const std::int32_t> wanted, std::span<float> out);
 
  private:
-  Tensor rows_of(const Tensor& tensor, std::int64_t first, std::int64_t count) const;
   void exact(const OpContext& context, MatrixView<const float> hidden, std::int64_t first,
              std::int64_t count, std::span<float> out) const;
   static constexpr std::int64_t kChunk = 64;

@@ -9,7 +9,6 @@
 #include <cstring>
 #include <functional>
 #include <limits>
-#include <numeric>
 #include <random>
 
 #include "bitnet/base/error_testing.h"
@@ -98,8 +97,8 @@ TEST_P(HeadScreenTest, TheLargestAreExactWhateverIsSketched) {
 }
 
 TEST_P(HeadScreenTest, EqualAndNearlyEqualRowsAreAllThere) {
-  const Tensor h = head([this](std::int64_t r, std::span<float> row) {
-    static std::vector<float> first;
+  std::vector<float> first;
+  const Tensor h = head([&](std::int64_t r, std::span<float> row) {
     if (r == 0) first.assign(row.begin(), row.end());
     if (r % 3 != 0) return;
     std::copy(first.begin(), first.end(), row.begin());  // a third of all: the same logit

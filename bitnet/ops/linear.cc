@@ -144,20 +144,16 @@ void dense_linear(const OpContext& context, const Tensor& w, MatrixView<const fl
       *context.threads);
 }
 
-void sketch(const OpContext& context, const Tensor& w, std::int64_t first, std::int64_t count,
-            Tensor& out, std::span<float> squares) {
+void sketch(const OpContext& context, const Tensor& w, Tensor& out, std::span<float> squares) {
   const auto run = supported(context, context.table->sketch, "sketch");
   require(w.dtype() == DType::f32 || w.dtype() == DType::f16 || w.dtype() == DType::bf16,
           "sketch: weights are not f32, f16 or bf16");
   require(out.dtype() == DType::q8_0 && out.shape() == w.shape(),
           "sketch: out is not q8_0 of the shape of the weights");
-  require(first >= 0 && count >= 0 && first <= w.rows() - count,
-          "sketch: rows outside the weights");
-  check_dim("sketch", "squares", static_cast<std::int64_t>(squares.size()), 3 * count);
-  run({w.data() + first * w.row_stride_bytes(), w.row_stride_bytes(),
-       static_cast<std::uint8_t>(w.dtype()),
-       reinterpret_cast<std::uint8_t*>(out.mutable_data()) + first * out.row_stride_bytes(),
-       out.row_stride_bytes(), squares.data(), count, w.cols()},
+  check_dim("sketch", "squares", static_cast<std::int64_t>(squares.size()), 3 * w.rows());
+  run({w.data(), w.row_stride_bytes(), static_cast<std::uint8_t>(w.dtype()),
+       reinterpret_cast<std::uint8_t*>(out.mutable_data()), out.row_stride_bytes(), squares.data(),
+       w.rows(), w.cols()},
       *context.threads);
 }
 

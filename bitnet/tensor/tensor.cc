@@ -54,6 +54,18 @@ Tensor Tensor::clone(HybridMemoryPool& pool) const {
   return copy;
 }
 
+Tensor Tensor::rows_from(std::int64_t first, std::int64_t count) const {
+  require(first >= 0 && count >= 0 && first <= rows_ - count,
+          "Tensor::rows_from: rows beyond the last");
+  Tensor part = *this;
+  part.shape_ = {count, cols()};
+  part.rows_ = count;
+  const std::int64_t offset = first * row_stride_bytes_;
+  part.data_ += offset;
+  if (part.mutable_data_) part.mutable_data_ += offset;
+  return part;
+}
+
 void Tensor::check_element_size(std::size_t bytes) const {
   const DTypeInfo& type = info(dtype_);
   if (type.block_elements != 1 || type.block_bytes != static_cast<std::int64_t>(bytes))

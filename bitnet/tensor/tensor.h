@@ -59,6 +59,9 @@ class Tensor {
   }
 
   Tensor clone(HybridMemoryPool& pool = default_pool()) const;
+  /// Rows [first, first + count) as [count, cols], in the same memory. Throws
+  /// Error{invalid_argument} beyond the last row.
+  Tensor rows_from(std::int64_t first, std::int64_t count) const;
 
   /// Bytes of a tensor; throws Error{invalid_argument} where columns do not fill blocks or the size
   /// wraps.

@@ -45,6 +45,28 @@ TEST(Tensor, CopiesShareAndLastOneGivesMemoryBack) {
   EXPECT_EQ(pool.metrics().live_blocks, 0u);
 }
 
+TEST(Tensor, SomeOfItsRowsAreInTheSameMemory) {
+  for (const DType dtype : {DType::f32, DType::bf16, DType::q8_0}) {
+    Tensor whole = Tensor::allocate(dtype, {2, 5, 64});
+    Tensor part = whole.rows_from(3, 4);
+    EXPECT_EQ(part.shape(), (Shape{4, 64}));
+    EXPECT_EQ(part.data(), whole.data() + 3 * whole.row_stride_bytes());
+    EXPECT_EQ(part.size_bytes(), static_cast<std::size_t>(4 * whole.row_stride_bytes()));
+    EXPECT_EQ(part.mutable_data(), part.data());
+    const Tensor of_part = part.rows_from(1, 2);
+    part = {};
+    whole = {};
+    EXPECT_EQ(of_part.rows(), 2) << "it keeps the memory";
+    EXPECT_EQ(of_part.rows_from(2, 0).size_bytes(), 0u);
+    for (const auto& [first, count] : {std::pair{-1, 1}, {0, 3}, {2, 1}, {0, -1}})
+      EXPECT_THROW(of_part.rows_from(first, count), Error) << first << " " << count;
+  }
+  const std::byte bytes[8] = {};
+  Tensor borrowed = Tensor::borrow(DType::i8, {2, 4}, bytes, nullptr).rows_from(1, 1);
+  EXPECT_EQ(borrowed.data(), bytes + 4);
+  EXPECT_THROW(borrowed.mutable_data(), Error);
+}
+
 TEST(Tensor, BorrowedBytesAreReadOnlyAndKept) {
   auto keeper = std::make_shared<std::vector<float>>(8, 2.0f);
   Tensor t = Tensor::borrow(DType::f32, {2, 4}, reinterpret_cast<const std::byte*>(keeper->data()),

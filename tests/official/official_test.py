@@ -62,8 +62,8 @@ def main():
         plan = json.loads(run("inspect", "-m", str(gguf), "--quick", "--json", "-c", "64"))["memory"]
         texts = {}
         for head in ("full", "screened"):
-            texts[head] = json.loads(run("run", "-m", str(gguf), "--ids", IDS, "-n", "40", "-c", "64", "--ignore-eos", "--i2s-layout", "x86",
-                                         "--head", head, "--json"))
+            texts[head] = json.loads(run("run", "-m", str(gguf), "--ids", IDS, "-n", "40", "-c", "64", "--ignore-eos",
+                                         "--i2s-layout", "x86", "--head", head, "--json"))
             allowed = gguf.stat().st_size + plan["kv_cache_bytes"] + 200e6
             allowed += plan["head_sketch_bytes"] if head == "screened" else 0
             assert texts[head]["peak_memory_bytes"] <= allowed, (head, texts[head]["peak_memory_bytes"], allowed)
