@@ -23,13 +23,13 @@ constexpr std::size_t kMaxTokens = 26;
 constexpr double kUnderstood = 0.75;
 constexpr double kClearlyBetter = 1.0;
 
-struct Layout {
+struct Candidate {
   std::string_view name;
   PackedFormat format;
 };
-constexpr std::array kLayouts{Layout{"x86", PackedFormat::i2_s_x86},
-                              Layout{"arm", PackedFormat::i2_s_arm},
-                              Layout{"rows4", PackedFormat::i2_s_act_parallel}};
+constexpr std::array kLayouts{Candidate{"x86", PackedFormat::i2_s_x86},
+                              Candidate{"arm", PackedFormat::i2_s_arm},
+                              Candidate{"rows4", PackedFormat::i2_s_act_parallel}};
 
 double read_text(const LoadedModel& model, std::span<const std::int32_t> ids, Runtime& runtime,
                  HybridMemoryPool& pool) {
@@ -57,13 +57,13 @@ double try_layout(const std::string& path, LoadOptions load, PackedFormat layout
 }  // namespace
 
 std::string_view i2s_layout_name(PackedFormat layout) noexcept {
-  for (const Layout& l : kLayouts)
+  for (const Candidate& l : kLayouts)
     if (l.format == layout) return l.name;
   return "";
 }
 
 std::optional<PackedFormat> i2s_layout_from_name(std::string_view name) noexcept {
-  for (const Layout& l : kLayouts)
+  for (const Candidate& l : kLayouts)
     if (l.name == name) return l.format;
   return std::nullopt;
 }
@@ -93,7 +93,7 @@ LoadedModel load_with_layout_probe(const std::string& path, const LoadOptions& l
   if (nll < kUnderstood * chance) return model;
 
   model = {};  // one layout in memory at a time
-  for (const Layout& other : kLayouts) {
+  for (const Candidate& other : kLayouts) {
     if (other.format == load.i2s_layout) continue;
     const double other_nll = try_layout(path, load, other.format, ids, runtime);
     if (other_nll < kUnderstood * chance && other_nll < nll - kClearlyBetter)

@@ -401,8 +401,8 @@ TEST(HybridMemoryPool, HugeNumaAndLockedPagesAreAskedFor) {
   std::memset(h.data(), 1, h.size_bytes());
   const void* pages = h.data();
   h = {};
-  // Locked pages refuse to be given back unless they are unlocked first. Asked of these pages alone: an emulator's
-  // own memory grows by 2 MiB at times.
+  // Locked pages refuse to be given back unless they are unlocked first. Asked of these pages
+  // alone: an emulator's own memory grows by 2 MiB at times.
   ASSERT_EQ(os::resident_bytes(pages, 8u << 20), 8u << 20);
   EXPECT_GE(pool.trim().bytes_returned, 8u << 20);
   EXPECT_EQ(os::resident_bytes(pages, 8u << 20), 0u);

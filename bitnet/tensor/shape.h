@@ -47,6 +47,13 @@ class Shape {
     return static_cast<std::int64_t>(product);
   }
 
+  /// With `dim` (>= 0) in place of one dimension.
+  Shape with(int axis, std::int64_t dim) const noexcept {
+    Shape shape = *this;
+    shape.dims_[static_cast<std::size_t>(axis)] = dim;
+    return shape;
+  }
+
   friend bool operator==(const Shape&, const Shape&) = default;
 
  private:

@@ -7,12 +7,12 @@
 #include <memory>
 
 #include "bitnet/memory/hybrid_pool.h"
-#include "bitnet/tensor/dtype.h"
-#include "bitnet/tensor/shape.h"
+#include "bitnet/tensor/view.h"
 
 namespace bitnet {
 
 /// Row-major, rows whole (row_bytes() of dtype.h). Copies share the memory; clone() copies it.
+/// Sharing counts with atomics: copies may live and die on any thread.
 class Tensor {
  public:
   Tensor() = default;  // empty: defined() is false
@@ -58,6 +58,29 @@ class Tensor {
     return reinterpret_cast<T*>(mutable_data());
   }
 
+  TensorView view() const { return {dtype_, shape_, data_, device_}; }
+  operator TensorView() const { return view(); }
+  /// Throws Error{invalid_argument} for a borrowed tensor.
+  MutableTensorView mutable_view() { return {dtype_, shape_, mutable_data(), device_}; }
+
+  /// What else is known of the elements. Copies made later share it; copies made before do not.
+  TensorMetadata metadata() const;
+  const std::string& name() const noexcept;
+  void set_name(std::string name);
+  const std::optional<Quantization>& quantization() const noexcept;
+  /// Throws Error{invalid_argument} unless scales (and zero points) are as many as rows and columns
+  /// ask for.
+  void set_quantization(Quantization quantization);
+  /// The order of the elements of a matrix that shape() stores (tensor/copy.h: relayout()).
+  const Layout& layout() const noexcept;
+  /// The matrix' shape: shape() unless a layout was set.
+  const Shape& logical_shape() const noexcept;
+  /// Throws Error{invalid_argument} unless shape() is stored_shape(layout, matrix).
+  void set_layout(const Layout& layout, const Shape& matrix);
+
+  /// Tensors that share the memory, this one included; 0 of an empty one.
+  long use_count() const noexcept { return keeper_.use_count(); }
+
   Tensor clone(HybridMemoryPool& pool = default_pool()) const;
   /// Rows [first, first + count) as [count, cols], in the same memory. Throws
   /// Error{invalid_argument} beyond the last row.
@@ -68,7 +91,10 @@ class Tensor {
   static std::size_t byte_size(DType dtype, const Shape& shape);
 
  private:
+  struct Notes;  // name, quantization, layout: most tensors have none
+
   Tensor(DType dtype, const Shape& shape);
+  Notes& own_notes();
   void check_element_size(std::size_t bytes) const;
 
   DType dtype_ = DType::f32;
@@ -79,6 +105,26 @@ class Tensor {
   const std::byte* data_ = nullptr;
   std::byte* mutable_data_ = nullptr;
   std::shared_ptr<const void> keeper_;
+  std::shared_ptr<const Notes> notes_;
+
+  friend class WeakTensor;
+};
+
+/// The predecessor's name for a counted reference to a tensor.
+using TensorHandle = Tensor;
+
+/// Refers to a tensor without keeping its memory.
+class WeakTensor {
+ public:
+  WeakTensor() = default;
+  WeakTensor(const Tensor& tensor);
+  bool expired() const noexcept { return keeper_.expired(); }
+  /// The tensor; not defined() once its last owner is gone.
+  Tensor lock() const;
+
+ private:
+  Tensor tensor_;  // without its keeper
+  std::weak_ptr<const void> keeper_;
 };
 
 }  // namespace bitnet

@@ -5,11 +5,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "bitnet/tensor/quantization.h"
 #include "bitnet/tensor/tensor.h"
 
 namespace bitnet {
-
-enum class ScaleGranularity : std::uint8_t { tensor, row, group };
 
 /// w[r][k] = (code[r][k] - 1) * scale, where the scale belongs to the tensor, to row r, or to
 /// columns [g * group_cols, (g + 1) * group_cols) of row r. Scales always multiply: a file that
