@@ -51,7 +51,7 @@ struct Measurement {
 };
 
 struct Machine {
-  MachineLimits limits;
+  profile::Roof limits;
   std::string op_table;
   int threads;
   std::uint64_t peak_bytes;
@@ -153,7 +153,7 @@ class Bench {
 bool is_decode(const Measurement& m) { return m.kind[0] == 'd'; }
 
 // 0 where the machine's limit is not known.
-double part_of_limit(const Measurement& m, const Cost& cost, const MachineLimits& limits) {
+double part_of_limit(const Measurement& m, const Cost& cost, const profile::Roof& limits) {
   const double limit = is_decode(m) ? limits.read_bytes_per_second : limits.int8_ops_per_second;
   const double used = m.median() * (is_decode(m) ? cost.decode_bytes : cost.prefill_ops);
   return limit > 0 ? used / limit : 0.0;
@@ -163,7 +163,7 @@ std::string rate(double value) { return fixed(value, value < 100 ? 2 : 0); }
 
 void print_results(const std::vector<Measurement>& results, const ModelConfig& config,
                    const Cost& cost, const Machine& machine) {
-  const MachineLimits& limits = machine.limits;
+  const profile::Roof& limits = machine.limits;
   print_text("model     " + config.source + "\n          " + describe(config) + "\nmachine   " +
              isa::cpu_name() + ", " + machine.op_table + ", " + counted(machine.threads, "thread") +
              "\nlimits    reads " + fixed(limits.read_bytes_per_second / 1e9, 1) + " GB/s" +
