@@ -7,8 +7,8 @@
 
 namespace bitnet {
 
-/// Measures for less than half a second with all of the pool's threads; takes 512 MB of memory for
-/// it.
+/// Measures for less than half a second with all of the pool's threads; takes up to 512 MB of
+/// memory for it.
 profile::Roof measure_machine_limits(ThreadPool& threads);
 
 }  // namespace bitnet

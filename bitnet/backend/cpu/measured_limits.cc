@@ -14,6 +14,8 @@ namespace bitnet::cpu {
 namespace {
 
 constexpr std::int64_t kBufferBytes = std::int64_t{512} << 20;
+constexpr std::int64_t kPartBytes = std::int64_t{64} << 20, kLeastBytes = 2 * kPartBytes;
+constexpr std::chrono::milliseconds kWriting{150};  // 1.2 s for all of it where pages are small
 constexpr int kReads = 4;
 constexpr int kPeakRounds = 5;
 constexpr double kPeakSeconds = 4e-3;  // of a round: longer than a pool needs to wake
@@ -21,10 +23,16 @@ constexpr double kPeakSeconds = 4e-3;  // of a round: longer than a pool needs t
 double memory_read_rate(ThreadPool& pool) try {
   const MemoryHandle memory = default_pool().allocate(static_cast<std::size_t>(kBufferBytes));
   auto* data = reinterpret_cast<std::uint8_t*>(memory.data());
-  pool.for_slices(kBufferBytes, 4096, [&](std::int64_t begin, std::int64_t end) {
-    std::memset(data + begin, 1, static_cast<std::size_t>(end - begin));
-  });
-  return read_bandwidth(pool, data, kBufferBytes, kReads);
+  const auto start = std::chrono::steady_clock::now();
+  std::int64_t written = 0;
+  while (written < kLeastBytes ||
+         (written < kBufferBytes && std::chrono::steady_clock::now() - start < kWriting)) {
+    pool.for_slices(kPartBytes, 4096, [&](std::int64_t begin, std::int64_t end) {
+      std::memset(data + written + begin, 1, static_cast<std::size_t>(end - begin));
+    });
+    written += kPartBytes;
+  }
+  return read_bandwidth(pool, data, written, kReads);
 } catch (const Error& error) {
   if (error.code() != Errc::out_of_memory) throw;
   return 0.0;

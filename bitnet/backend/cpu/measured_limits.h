@@ -31,8 +31,8 @@ double peak_flops(std::string_view kernel);
 /// Bytes a second that the pool's workers read together, the best of `times`.
 double read_bandwidth(ThreadPool& pool, const void* data, std::int64_t bytes, int times = 8);
 
-/// All rates, with all of the pool's threads, for the kernels in use: below half a second, and 512
-/// MB of default_pool() while it lasts. Reading is 0 (not known) where that memory is refused.
+/// All rates, with all of the pool's threads, for the kernels in use: below half a second, with up
+/// to 512 MB of default_pool(). Reading is 0 (not known) where that memory is refused.
 profile::Roof measure_roof(ThreadPool& pool);
 
 }  // namespace bitnet::cpu
