@@ -13,7 +13,7 @@ void add(std::atomic<std::uint64_t>& sum, std::uint64_t value) noexcept {
 
 }  // namespace
 
-void RawCall::restart(const char* new_name, std::int32_t new_parent) noexcept {
+void RawCall::restart(const char* new_name, std::int16_t new_parent) noexcept {
   name = new_name;
   parent = new_parent;
   last_child = next_sibling = -1;
@@ -23,10 +23,12 @@ void RawCall::restart(const char* new_name, std::int32_t new_parent) noexcept {
 
 void Lane::restart(std::uint64_t generation) noexcept {
   const std::lock_guard lock(mutex_);
-  if (capacity_ != events_per_thread()) {
+  const std::size_t wanted = shared.events_per_thread.load(std::memory_order_relaxed);
+  if (capacity_ != wanted) {
     events_.reset();
-    events_.reset(new (std::nothrow) RawEvent[events_per_thread()]);
-    capacity_ = events_ ? events_per_thread() : 0;
+    // Zeroed: its pages are there before time counts (384 of them, at 9 us in a virtual machine).
+    events_.reset(new (std::nothrow) RawEvent[wanted]());
+    capacity_ = events_ ? wanted : 0;
   }
   generation_ = generation;
   open_ = nullptr;  // spans that are still open are of an older generation
@@ -37,17 +39,17 @@ void Lane::restart(std::uint64_t generation) noexcept {
   unrecorded_.store(0, std::memory_order_relaxed);
 }
 
-std::int32_t Lane::call_of(std::int32_t parent, const char* name) noexcept {
+std::int16_t Lane::call_of(std::int16_t parent, const char* name) noexcept {
   RawCall& around = calls_[static_cast<std::size_t>(parent)];
-  if (const std::int32_t first = around.last_child; first >= 0) {
-    std::int32_t at = first;
+  if (const std::int16_t first = around.last_child; first >= 0) {
+    std::int16_t at = first;
     do {
       RawCall& call = calls_[static_cast<std::size_t>(at)];
       if (call.name == name) return around.last_child = at;
       at = call.next_sibling;
     } while (at != first);
   }
-  const std::int32_t made = num_calls_.load(std::memory_order_relaxed);
+  const std::int16_t made = num_calls_.load(std::memory_order_relaxed);
   if (made == kMaxCalls) return -1;
   RawCall& call = calls_[static_cast<std::size_t>(made)];
   call.restart(name, parent);
@@ -58,14 +60,14 @@ std::int32_t Lane::call_of(std::int32_t parent, const char* name) noexcept {
     call.next_sibling = before.next_sibling;
     before.next_sibling = made;
   }
-  num_calls_.store(made + 1, std::memory_order_release);
+  num_calls_.store(static_cast<std::int16_t>(made + 1), std::memory_order_release);
   return around.last_child = made;
 }
 
 void Lane::begin(Span& span, Name name, const Work& work) noexcept {
   const std::uint64_t current = generation();
   if (generation_ != current) restart(current);
-  const std::int32_t call = call_of(open_ != nullptr ? open_->call_ : 0, name.text());
+  const std::int16_t call = call_of(open_ != nullptr ? open_->call_ : 0, name.text());
   if (call < 0) return add(unrecorded_, 1);
   span.lane_ = this;
   span.parent_ = open_;

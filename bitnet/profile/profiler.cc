@@ -17,14 +17,9 @@
 namespace bitnet::profile {
 namespace internal {
 
-constinit std::atomic<bool> on{false};
+constinit Shared shared;
 
 namespace {
-
-constinit std::atomic<std::uint64_t (*)()> chosen_clock{nullptr};  // null: ticks()
-constinit std::atomic<std::uint64_t> current_generation{1};
-constinit std::atomic<std::size_t> event_capacity{0};
-constinit std::atomic<std::uint64_t> without_lane{0};  // spans of threads that got no lane
 
 std::uint64_t steady_nanoseconds() noexcept {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -91,15 +86,6 @@ void attach() noexcept {
 
 }  // namespace
 
-std::uint64_t now() noexcept {
-  const auto clock = chosen_clock.load(std::memory_order_relaxed);
-  return clock == nullptr ? ticks() : clock();
-}
-
-std::uint64_t generation() noexcept { return current_generation.load(std::memory_order_acquire); }
-
-std::size_t events_per_thread() noexcept { return event_capacity.load(std::memory_order_relaxed); }
-
 }  // namespace internal
 
 using internal::Lane;
@@ -108,10 +94,10 @@ using internal::RawEvent;
 
 void Span::begin(Name name, const Work& work) noexcept {
   // What start() wrote before it said "on" is seen from here on.
-  if (!internal::on.load(std::memory_order_acquire)) return;
+  if (!internal::shared.on.load(std::memory_order_acquire)) return;
   if (internal::this_lane == nullptr) internal::attach();
   if (internal::this_lane == nullptr) {
-    internal::without_lane.fetch_add(1, std::memory_order_relaxed);
+    internal::shared.without_lane.fetch_add(1, std::memory_order_relaxed);
     return;
   }
   internal::this_lane->begin(*this, name, work);
@@ -121,10 +107,9 @@ void Span::end() noexcept { lane_->end(*this); }
 
 namespace {
 
-void forget(internal::Registry& all) {
-  internal::without_lane.store(0, std::memory_order_relaxed);
-  internal::current_generation.fetch_add(1, std::memory_order_release);
-  all.begin = internal::this_moment();
+void forget() noexcept {
+  internal::shared.without_lane.store(0, std::memory_order_relaxed);
+  internal::shared.generation.fetch_add(1, std::memory_order_release);
 }
 
 using Key = std::pair<int, std::string>;  // parent in Report::calls, name
@@ -139,6 +124,7 @@ class Merger {
   }
 
   void add(std::span<const RawCall> calls, std::span<const RawEvent> events) {
+    if (calls.size() < 2) return;  // nothing but the one around all
     std::vector<int> index(calls.size(), -1);
     for (std::size_t i = 1; i < calls.size(); ++i) {  // 0 is around the outermost
       index[i] = call_named(index[static_cast<std::size_t>(calls[i].parent)], calls[i].name);
@@ -211,30 +197,34 @@ class Merger {
 }  // namespace
 
 void start(const Options& options) {
+  if (internal::this_lane == nullptr) internal::attach();
   internal::Registry& all = internal::registry();
   const std::lock_guard lock(all.mutex);
-  internal::on.store(false, std::memory_order_relaxed);
+  internal::shared.on.store(false, std::memory_order_relaxed);
   auto* clock = options.clock;
   if (clock == nullptr && !ticks_are_steady()) clock = internal::steady_nanoseconds;
-  internal::chosen_clock.store(clock, std::memory_order_relaxed);
-  internal::event_capacity.store(options.events_per_thread, std::memory_order_relaxed);
+  internal::shared.clock.store(clock, std::memory_order_relaxed);
+  internal::shared.events_per_thread.store(options.events_per_thread, std::memory_order_relaxed);
+  forget();
+  if (internal::this_lane != nullptr) internal::this_lane->prepare();
+  all.begin = internal::this_moment();
   all.end.reset();
-  forget(all);
-  internal::on.store(true, std::memory_order_release);
+  internal::shared.on.store(true, std::memory_order_release);
 }
 
 void stop() noexcept {
   internal::Registry& all = internal::registry();
   const std::lock_guard lock(all.mutex);
   if (!is_on()) return;
-  internal::on.store(false, std::memory_order_relaxed);
+  internal::shared.on.store(false, std::memory_order_relaxed);
   all.end = internal::this_moment();
 }
 
 void clear() {
   internal::Registry& all = internal::registry();
   const std::lock_guard lock(all.mutex);
-  forget(all);
+  forget();
+  all.begin = internal::this_moment();
   if (!is_on()) all.end = all.begin;
 }
 
@@ -245,12 +235,12 @@ Report report() {
   const internal::Moment end = all.end.value_or(current);
   // The rate from as long a time as there is; a clock that was given counts nanoseconds.
   double seconds_per_tick = 1e-9;
-  if (internal::chosen_clock.load() == nullptr && current.ticks > all.begin.ticks)
+  if (internal::shared.clock.load() == nullptr && current.ticks > all.begin.ticks)
     seconds_per_tick *= static_cast<double>(current.nanoseconds - all.begin.nanoseconds) /
                         static_cast<double>(current.ticks - all.begin.ticks);
   Report report;
   report.seconds = static_cast<double>(end.ticks - all.begin.ticks) * seconds_per_tick;
-  report.unrecorded_spans = internal::without_lane.load(std::memory_order_relaxed);
+  report.unrecorded_spans = internal::shared.without_lane.load(std::memory_order_relaxed);
   Merger merger(report);
   merger.set_rate(all.begin.ticks, seconds_per_tick);
   for (const auto& lane : all.lanes)

@@ -23,12 +23,24 @@ class Name {
 };
 
 namespace internal {
-extern std::atomic<bool> on;
+
 class Lane;
+
+/// What every span reads, in one cache line.
+struct alignas(64) Shared {
+  std::atomic<bool> on{false};
+  std::atomic<std::uint64_t (*)()> clock{nullptr};  // null: ticks()
+  /// Grows by one with start() and clear(). What was recorded in another one does not count.
+  std::atomic<std::uint64_t> generation{1};
+  std::atomic<std::size_t> events_per_thread{0};
+  std::atomic<std::uint64_t> without_lane{0};  // spans of threads that got no lane
+};
+extern Shared shared;
+
 }  // namespace internal
 
 /// Whether spans are recorded.
-inline bool is_on() noexcept { return internal::on.load(std::memory_order_relaxed); }
+inline bool is_on() noexcept { return internal::shared.on.load(std::memory_order_relaxed); }
 
 /// Times its own life, as a part of the span around it in the same thread. Costs one relaxed load
 /// and a branch while the profiler is off. Spans of a thread end in the reverse order of their
@@ -67,7 +79,7 @@ class Span {
   Span* parent_;
   std::uint64_t generation_, begin_, children_;  // children_: ticks of spans directly inside
   Work work_;
-  std::int32_t call_;
+  std::int16_t call_;
 };
 
 struct Options {
@@ -82,8 +94,9 @@ struct Options {
 /// counted as unrecorded.
 inline constexpr int kMaxCalls = 512;
 
-/// Forgets what was recorded and begins to record, in all threads. Memory of a thread's events is
-/// taken at its first span and kept for the next recording.
+/// Forgets what was recorded and begins to record, in all threads. Memory for the events of the
+/// calling thread is taken here, of another thread at its first span; it is kept for the next
+/// recording.
 void start(const Options& options = {});
 /// Spans that are open are still recorded when they end.
 void stop() noexcept;
