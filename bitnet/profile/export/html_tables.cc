@@ -119,7 +119,7 @@ function draw_step() {
   $("step-note").textContent = `${calls[events[first][0]].name} ${count(shown + 1)} of ` +
     `${count(steps.length)}, ${time(events[first][3] / 1e6)}` +
     (shown === typical ? ", of the median length" : "") +
-    (data.events_left_out ? `; ${count(data.events_left_out)} earlier spans are not on this page`
+    (data.events_left_out ? `; ${count(data.events_left_out)} other spans are not on this page`
                           : "") + ". Click a span to see it alone.";
 }
 

@@ -82,14 +82,30 @@ void write_calls(JsonWriter& json, const Report& report) {
   json.end_array();
 }
 
+// How many of the first `most` events belong to outermost spans that are whole there.
+std::size_t whole_spans(const Report& report, std::size_t most) {
+  std::size_t whole = std::min(most, report.events.size());
+  const auto is_outermost = [&](const Event& e) {
+    return report.calls[static_cast<std::size_t>(e.call)].parent < 0;
+  };
+  while (whole > 0 && whole < report.events.size() && !is_outermost(report.events[whole])) --whole;
+  return whole;
+}
+
 void write_events(JsonWriter& json, const Report& report, std::size_t most) {
-  const std::size_t count = std::min(most, report.events.size());
-  json.member("events_left_out", std::uint64_t{report.events.size() - count});
-  json.key("events").begin_array();
-  for (const Event& e : std::span(report.events).last(count)) {
-    json.begin_array().value(e.call).value(e.lane);
-    json.value(to_microseconds(e.begin_seconds)).value(to_microseconds(e.seconds)).end_array();
+  const std::span all(report.events);
+  std::size_t earliest = all.size(), latest = 0;
+  if (all.size() > most) {
+    earliest = whole_spans(report, most / 10);
+    latest = most - earliest;
   }
+  json.member("events_left_out", std::uint64_t{all.size() - earliest - latest});
+  json.key("events").begin_array();
+  for (const std::span part : {all.first(earliest), all.last(latest)})
+    for (const Event& e : part) {
+      json.begin_array().value(e.call).value(e.lane);
+      json.value(to_microseconds(e.begin_seconds)).value(to_microseconds(e.seconds)).end_array();
+    }
   json.end_array();
 }
 

@@ -12,8 +12,9 @@ namespace bitnet::profile {
 /// What is not known is null. Events are left out: to_chrome_trace() has them.
 std::string to_json(const Document& document);
 
-/// The same with "events": the latest `most_events` of the report as arrays
-/// [index of the call, lane, begin in microseconds, duration in microseconds].
+/// The same with "events" as arrays [index of the call, lane, begin in microseconds, duration in
+/// microseconds]: at most `most_events`, of which up to a tenth are the earliest, in whole
+/// outermost spans (a prompt), and the others the latest.
 std::string to_json_with_events(const Document& document, std::size_t most_events);
 
 }  // namespace bitnet::profile

@@ -45,13 +45,22 @@ TEST(ProfileJson, HasWhatTheDocumentHas) {
   EXPECT_FALSE(json.contains("events"));
 }
 
-TEST(ProfileJson, EventsAreTheLatest) {
-  const Document d = testing::sample_document();
-  const Json json = Json::parse(to_json_with_events(d, 5));
-  EXPECT_EQ(json["events_left_out"], 3);
-  ASSERT_EQ(json["events"].size(), 5u);
-  EXPECT_EQ(json["events"][1], Json::parse("[0, 0, 150.0, 100.0]"));
-  EXPECT_EQ(Json::parse(to_json_with_events(d, 100))["events"].size(), 8u);
+TEST(ProfileJson, EventsAreTheEarliestSpansAndTheLatest) {
+  Document d = testing::sample_document();
+  const Json all = Json::parse(to_json_with_events(d, 8));
+  EXPECT_EQ(all["events_left_out"], 0);
+  ASSERT_EQ(all["events"].size(), 8u);
+  EXPECT_EQ(all["events"][4], Json::parse("[0, 0, 150.0, 100.0]"));
+  const Json few = Json::parse(to_json_with_events(d, 7));  // less than ten: none of the earliest
+  EXPECT_EQ(few["events_left_out"], 1);
+  EXPECT_EQ(few["events"][0], Json::parse("[1, 0, 11.0, 80.0]"));
+
+  for (int i = 0; i < 100; ++i) d.report.events.push_back({3, 0, 1e-3 + 1e-6 * i, 1e-7});
+  const Json cut = Json::parse(to_json_with_events(d, 60));  // 6, of which a step is whole: 4
+  EXPECT_EQ(cut["events_left_out"], 48);
+  ASSERT_EQ(cut["events"].size(), 60u);
+  EXPECT_EQ(cut["events"][3], Json::parse("[3, 0, 103.0, 5.0]"));
+  EXPECT_EQ(cut["events"][4], Json::parse("[3, 0, 1044.0, 0.1]"));
 }
 
 TEST(ProfileJson, AnEmptyDocumentIsValid) {
