@@ -174,6 +174,18 @@ TEST_F(Profiler, PlacesBeyondTheRoomAreCountedAsUnrecorded) {
   EXPECT_NEAR(r.self_seconds(), (kMaxCalls + 8) * 1e-9, 1e-15);  // time of the span around them
 }
 
+TEST_F(Profiler, APlaceIsFoundAgainInAnyOrder) {
+  begin();
+  for (int i = 0; i < kMaxCalls; ++i) {  // a place too many each time would leave no room
+    { const Span a("a"); }
+    { const Span b("b"); }
+    { const Span c("c"); }
+    if (i % 3 == 0) const Span b("b");
+  }
+  EXPECT_EQ(report().unrecorded_spans, 0u);
+  EXPECT_EQ(report().calls.size(), 3u);
+}
+
 TEST_F(Profiler, ClearForgetsAndOpenSpansWithIt) {
   begin();
   {
