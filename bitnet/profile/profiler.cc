@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -80,7 +81,8 @@ void attach() noexcept {
     }
     this_lane = at_end.lane = all.unused.back();
     all.unused.pop_back();
-  } catch (const std::exception&) {  // no memory: its spans are counted, and that is all
+  } catch (const std::exception&) {
+    this_lane = nullptr;  // no memory: its spans are counted, and that is all
   }
 }
 
@@ -135,11 +137,11 @@ class Merger {
       report_.events.push_back({index[static_cast<std::size_t>(event.call)], report_.lanes,
                                 seconds(event.begin - origin_), seconds(event.ticks)});
     // They come in the order of their ends.
-    std::stable_sort(report_.events.begin() + static_cast<std::ptrdiff_t>(first),
-                     report_.events.end(), [](const Event& a, const Event& b) {
-                       return std::tuple(a.begin_seconds, -a.seconds, a.call) <
-                              std::tuple(b.begin_seconds, -b.seconds, b.call);
-                     });
+    std::sort(report_.events.begin() + static_cast<std::ptrdiff_t>(first), report_.events.end(),
+              [](const Event& a, const Event& b) {
+                return std::tuple(a.begin_seconds, -a.seconds, a.call) <
+                       std::tuple(b.begin_seconds, -b.seconds, b.call);
+              });
     ++report_.lanes;
   }
 
@@ -155,8 +157,9 @@ class Merger {
     }
     for (auto& [name, totals] : ops)
       if (totals.count > 0) report_.ops.push_back({name, totals});
-    std::stable_sort(report_.ops.begin(), report_.ops.end(), [](const Op& a, const Op& b) {
-      return a.totals.self_seconds > b.totals.self_seconds;
+    std::sort(report_.ops.begin(), report_.ops.end(), [](const Op& a, const Op& b) {
+      return std::tuple(-a.totals.self_seconds, std::string_view(a.name)) <
+             std::tuple(-b.totals.self_seconds, std::string_view(b.name));
     });
   }
 
