@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "bitnet/base/hash.h"
 
+#include <array>
 #include <bit>
 
 namespace bitnet {
@@ -27,7 +28,42 @@ std::uint64_t merge(std::uint64_t sum, std::uint64_t lane) noexcept {
   return (sum ^ round(0, lane)) * kPrime1 + kPrime4;
 }
 
+using CrcTables = std::array<std::array<std::uint32_t, 256>, 8>;
+
+// Table k: what a byte does to the sum k bytes later ("slicing by 8": 1.5 GB/s and more, where one
+// table gives 0.4).
+constexpr CrcTables make_crc_tables() noexcept {
+  CrcTables tables{};
+  for (std::uint32_t byte = 0; byte < 256; ++byte) {
+    std::uint32_t sum = byte;
+    for (int bit = 0; bit < 8; ++bit) sum = (sum >> 1) ^ (sum & 1 ? 0xEDB88320u : 0u);
+    tables[0][byte] = sum;
+  }
+  for (std::size_t k = 1; k < tables.size(); ++k)
+    for (std::size_t byte = 0; byte < 256; ++byte) {
+      const std::uint32_t before = tables[k - 1][byte];
+      tables[k][byte] = (before >> 8) ^ tables[0][before & 0xff];
+    }
+  return tables;
+}
+
+constexpr CrcTables kCrc = make_crc_tables();
+
 }  // namespace
+
+std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t before) noexcept {
+  const std::byte* at = bytes.data();
+  std::size_t left = bytes.size();
+  std::uint32_t sum = ~before;
+  for (; left >= 8; left -= 8, at += 8) {
+    const std::uint64_t word = load<8>(at) ^ sum;
+    sum = 0;
+    for (std::size_t k = 0; k < 8; ++k) sum ^= kCrc[7 - k][(word >> (8 * k)) & 0xff];
+  }
+  for (; left > 0; --left, ++at)
+    sum = (sum >> 8) ^ kCrc[0][(sum ^ std::to_integer<std::uint32_t>(*at)) & 0xff];
+  return ~sum;
+}
 
 std::uint64_t xxh64(std::span<const std::byte> bytes, std::uint64_t seed) noexcept {
   const std::byte* at = bytes.data();

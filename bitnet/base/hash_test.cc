@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// XXH64 against published vectors: the empty and short strings of the specification's libraries,
-// and the sanity buffer of the reference implementation's own check.
+// XXH64 and CRC-32 against published vectors: the empty and short strings of the specification's
+// libraries, and the sanity buffer of the reference implementation's own check.
 #include "bitnet/base/hash.h"
 
 #include <gtest/gtest.h>
@@ -39,6 +39,27 @@ TEST(Hash, ReferenceSanityBuffer) {
   EXPECT_EQ(xxh64(all.first(14), kPrime32), 0xC3BD6BF63DEB6DF0u);
   EXPECT_EQ(xxh64(all), 0xB641AE8CB691C174u);
   EXPECT_EQ(xxh64(all, kPrime32), 0x20CB8AB7AE10C14Au);
+}
+
+// The check value of the catalogue of CRC algorithms, and pieces of every length at every place.
+TEST(Crc32, CheckValueAndPieces) {
+  const std::string_view digits = "123456789";
+  const auto bytes = std::as_bytes(std::span(digits.data(), digits.size()));
+  EXPECT_EQ(crc32(bytes), 0xCBF43926u);
+  EXPECT_EQ(crc32({}), 0u);
+  std::vector<std::byte> buffer(100);
+  for (std::size_t i = 0; i < buffer.size(); ++i) buffer[i] = static_cast<std::byte>(37 * i + 11);
+  const std::span<const std::byte> all(buffer);
+  for (std::size_t cut = 0; cut <= all.size(); ++cut)
+    EXPECT_EQ(crc32(all.subspan(cut), crc32(all.first(cut))), crc32(all));
+  // Bit by bit, as the polynomial is defined.
+  std::uint32_t sum = ~0u;
+  for (const std::byte byte : all)
+    for (int bit = 0; bit < 8; ++bit) {
+      const auto in = (std::to_integer<std::uint32_t>(byte) >> bit) & 1;
+      sum = (sum >> 1) ^ ((sum ^ in) & 1 ? 0xEDB88320u : 0u);
+    }
+  EXPECT_EQ(crc32(all), ~sum);
 }
 
 }  // namespace
