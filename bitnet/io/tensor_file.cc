@@ -33,6 +33,10 @@ bool is_canonical(const Layout& layout) noexcept {
          (layout.kind != column_major || (layout.block_rows == 1 && layout.block_cols == 1));
 }
 
+std::uint64_t scales_bytes(const TensorFileEntry& entry) noexcept {
+  return entry.scales * (entry.zero_points ? 8 : 4);
+}
+
 class Reader {
  public:
   explicit Reader(const Source& source) : source_(source), file_(source.bytes()) {}
@@ -185,12 +189,8 @@ class Reader {
     entry.zero_points = zero_points != 0;
     const Tensor plan = Tensor::borrow(entry.dtype, entry.shape, nullptr, nullptr);
     const std::int64_t groups = grouped ? ceil_div(plan.cols(), entry.group_cols) : 1;
-    const auto count = checked_mul(kind == 1 ? 1 : static_cast<std::uint64_t>(plan.rows()),
-                                   static_cast<std::uint64_t>(groups));
-    if (!count || *count > file_.size() / sizeof(float))
-      fail("E_SIZE", at + 32, field(entry, "scales"), count.value_or(UINT64_MAX),
-           "what the file has room for");
-    entry.scales = *count;
+    // At most as many as elements, of which there are less than 2^63.
+    entry.scales = kind == 1 ? 1 : static_cast<std::uint64_t>(plan.rows() * groups);
   }
 
   /// Where the data of the next tensor may begin.
@@ -199,19 +199,16 @@ class Reader {
     entry.offset = number(at);
     entry.checksum = number(at + 16);
     const auto data_end = checked_add(entry.offset, entry.bytes);
-    auto used = data_end;
-    if (entry.granularity && data_end) {
-      const auto aligned = checked_round_up(*data_end, kAlignment);
-      entry.scales_offset = aligned.value_or(0);
-      used = aligned ? checked_add(*aligned, entry.scales * (entry.zero_points ? 8 : 4))
-                     : std::nullopt;
+    std::uint64_t used = data_end.value_or(UINT64_MAX);
+    if (entry.granularity && used <= end) {
+      entry.scales_offset = align_up(used, kAlignment);
+      used = entry.scales_offset + scales_bytes(entry);
     }
-    if (entry.offset % alignment_of(entry.bytes) != 0 || entry.offset < begin || !used ||
-        *used > end)
+    if (entry.offset % alignment_of(entry.bytes) != 0 || entry.offset < begin || used > end)
       fail("E_OFFSET", at, field(entry, "offset"), entry.offset,
            "aligned, from byte " + std::to_string(begin) + ", with all it needs before byte " +
                std::to_string(end));
-    return *used;
+    return used;
   }
 
   const Source& source_;
@@ -252,8 +249,7 @@ const TensorFileEntry* TensorFile::find(std::string_view name) const noexcept {
 
 Quantization TensorFile::read_quantization(const TensorFileEntry& entry) const {
   Quantization q{*entry.granularity, entry.group_cols, std::vector<float>(entry.scales), {}};
-  const auto bytes =
-      source_->bytes().subspan(entry.scales_offset, entry.scales * (entry.zero_points ? 8 : 4));
+  const auto bytes = source_->bytes().subspan(entry.scales_offset, scales_bytes(entry));
   if (const std::uint64_t seen = xxh64(bytes); seen != entry.scales_checksum)
     source_->fail("E_CHECKSUM", entry.scales_offset,
                   "checksum of the scales of \"" + printable(entry.name) + "\"",
@@ -331,7 +327,7 @@ void TensorFile::verify() const {
     skip_to(entry.offset, entry.bytes);
     check(entry, source_->bytes().subspan(entry.offset, entry.bytes));
     if (!entry.granularity) continue;
-    skip_to(entry.scales_offset, entry.scales * (entry.zero_points ? 8 : 4));
+    skip_to(entry.scales_offset, scales_bytes(entry));
     read_quantization(entry);
   }
   skip_to(directory_offset_, 0);

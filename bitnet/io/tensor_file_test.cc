@@ -38,6 +38,21 @@ TEST_F(TensorFileTest, EveryTypeShapeLayoutAndQuantizationComesBack) {
   EXPECT_EQ(file.find("none"), nullptr);
 }
 
+// As tensor_file.h lists them: files outlive the order of the enum.
+TEST_F(TensorFileTest, NumbersOfTypesStayAsTheyAre) {
+  const char* names[] = {"f32",      "f16",        "bf16", "f64",  "i8",  "u8",
+                         "u16",      "i32",        "i64",  "i4",   "i2",  "i1",
+                         "ternary2", "ternary1_6", "q8_0", "q4_0", "q6_k"};
+  std::vector<Tensor> tensors;
+  for (const char* name : names)
+    tensors.push_back(random_tensor(dtype_from_name(name).value(), {0}, name, 1));
+  EXPECT_EQ(tensors.size(), testing::all_types().size());
+  write_tensor_file(path("a"), tensors);
+  const std::string text = read("a");
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    EXPECT_EQ(static_cast<std::size_t>(text[64 + 160 * i + 44]), i + 1) << names[i];
+}
+
 TEST_F(TensorFileTest, MayHoldNothing) {
   write_tensor_file(path("a"), {});
   const TensorFile file(path("a"));

@@ -163,6 +163,7 @@ TEST(Dlpack, StridedAndUnalignedArraysAreCopiedAndGivenBackAtOnce) {
   unaligned.managed.array.byte_offset = 1;
   EXPECT_EQ(code_of([&] { dlpack_view(unaligned.managed); }), Errc::unsupported);
   const Tensor shifted = from_dlpack(&unaligned.managed);
+  EXPECT_FALSE(shifted.borrowed());
   EXPECT_EQ(std::memcmp(shifted.data(), reinterpret_cast<char*>(unaligned.values.data()) + 1, 24),
             0);
 }
