@@ -161,6 +161,7 @@ TEST(TensorFileHostile, LyingDirectoriesAreRefused) {
       {first + 56, ~0ull, 8, "E_SHAPE"},
       {first + 56, (1ull << 62) - 1, 8, "E_SHAPE"},
       {first + 120, 1, 8, "E_SHAPE"},
+      {second + kEntry, 1ull << 40, 8, "E_OFFSET"},
       {second + 24, 1, 8, "E_HEADER"},
       {second + 47, 1, 1, "E_OFFSET"},
       {second + 136, 3, 8, "E_SHAPE"},
