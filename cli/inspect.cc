@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/format.h"
+#include "cli/inspect_arrays.h"
 #include "cli/tensor_list.h"
 #include "cli/terminal.h"
 
@@ -19,11 +20,13 @@ constexpr const char* kDescription =
     "Shows a model's architecture, the memory that it will need, and every tensor. Then the model\n"
     "is read as 'run' would read it, which finds whatever is wrong with it and gives scales and "
     "the\n"
-    "part of zero weights; --quick leaves that out and reads headers only.";
+    "part of zero weights; --quick leaves that out and reads headers only. Files of arrays (.bnt,\n"
+    ".npy, .npz) are listed and their checksums verified.";
 constexpr const char* kExamples =
     "  bitnet inspect -m model.gguf\n"
     "  bitnet inspect -m folder --quick -c 8192     memory for a context of 8192 tokens\n"
-    "  bitnet inspect -m model.gguf --json";
+    "  bitnet inspect -m model.gguf --json\n"
+    "  bitnet inspect -m tensors.bnt";
 
 struct Plan {
   std::int64_t context;
@@ -172,6 +175,10 @@ int inspect_main(int argc, const char* const* argv) {
   if (!line.parse(argc, argv)) return 0;
 
   const std::string path = model.path();
+  if (is_array_file(path)) {
+    inspect_arrays(path, quick, json);
+    return 0;
+  }
   TensorList list = list_tensors(path, model.open_options());
   context = context_size(context, list.config);
   if (context > list.config.max_positions)

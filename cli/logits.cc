@@ -50,8 +50,8 @@ class HiddenStates final : public ForwardObserver {
   void on_normalized(MatrixView<const float> hidden) { on_hidden(layers_ - 1, hidden); }
 
   void write(const std::string& path) const {
-    const std::array shape{layers_ + 1, tokens_, hidden_};
-    write_npy(path, shape, std::span<const float>(values_));
+    const Shape shape{layers_ + 1, tokens_, hidden_};
+    write_npy(path, {DType::f32, shape, std::as_bytes(std::span(values_)).data()});
   }
 
  private:
@@ -109,8 +109,8 @@ int logits_main(int argc, const char* const* argv) {
   }
   model.loaded.source->check_intact();
   if (!o.out.empty()) {
-    const std::array shape{tokens, config.vocab_size};
-    write_npy(o.out, shape, std::span<const float>(logits));
+    const Shape shape{tokens, config.vocab_size};
+    write_npy(o.out, {DType::f32, shape, std::as_bytes(std::span(logits)).data()});
   }
   if (hidden) hidden->write(o.hidden);
   return 0;

@@ -9,4 +9,5 @@ option(BITNET_JSON "Read JSON files (Hugging Face folders); needs nlohmann-json"
 option(BITNET_LINE_EDITING "Line editing in `bitnet chat`; needs libedit" ON)
 option(BITNET_ZSTD "Pack inactive blocks with zstd" ON)
 option(BITNET_LZ4 "Pack inactive blocks with lz4" ON)
+option(BITNET_ZLIB "Read deflated arrays of .npz files; needs zlib" ON)
 set(BITNET_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined or thread")

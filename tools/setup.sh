@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 goal=${1:-build}
 
-packages=(g++ cmake ninja-build nlohmann-json3-dev libcli11-dev libedit-dev libzstd-dev liblz4-dev)
+packages=(g++ cmake ninja-build nlohmann-json3-dev libcli11-dev libedit-dev libzstd-dev liblz4-dev zlib1g-dev)
 case $goal in
   build | test) ;;
   check) packages=(clang-format python3) ;;

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // io_dump: the files of this folder as text, for comparison with other packages (tests/oracles).
-//   io_dump gguf FILE | io_dump safetensors FILE   one JSON object: keys, tensors; numbers as hex
-//   bits, data as FNV-1a io_dump gguf-copy IN OUT                       writes IN again with
-//   GgufWriter io_dump safetensors-copy IN OUT                likewise, header made anew io_dump
-//   gguf-f32 IN OUT                        tensors dequantized to F32 by this library io_dump
-//   gguf-quantize IN OUT                   F32 tensors to F16, BF16, Q8_0, Q4_0, Q6_K
+//
+//   io_dump gguf FILE, io_dump safetensors FILE:
+//     one JSON object: keys, tensors; numbers as hex bits, data as FNV-1a
+//   io_dump gguf-copy IN OUT: writes IN again with GgufWriter
+//   io_dump safetensors-copy IN OUT: likewise, header made anew
+//   io_dump gguf-f32 IN OUT: tensors dequantized to F32 by this library
+//   io_dump gguf-quantize IN OUT: F32 tensors to F16, BF16, Q8_0, Q4_0, Q6_K
+//   io_dump npy-copy IN OUT, io_dump npz-copy IN OUT: arrays read and written again
+//   io_dump npz-bnt IN OUT, io_dump bnt-npz IN OUT: from one to the other, checksums verified
+//   io_dump bnt-copy IN OUT: tensors as they are mapped, written again
 #include <bit>
 #include <cstdio>
 #include <span>
@@ -15,7 +20,10 @@
 #include "bitnet/io/ggml_blocks.h"
 #include "bitnet/io/gguf_writer.h"
 #include "bitnet/io/json.h"
+#include "bitnet/io/npy.h"
+#include "bitnet/io/npz.h"
 #include "bitnet/io/safetensors_writer.h"
+#include "bitnet/io/tensor_file.h"
 #include "bitnet/ternary/block128.h"
 
 namespace bitnet {
@@ -158,6 +166,34 @@ void quantize_gguf(const std::string& from, const std::string& to) {
   writer.write(to);
 }
 
+void write_arrays(const std::string& to, const std::vector<Tensor>& tensors) {
+  std::vector<NpzItem> items;
+  for (const Tensor& tensor : tensors) items.push_back({tensor.name(), tensor});
+  write_npz(to, items);
+}
+
+std::vector<Tensor> read_arrays(const std::string& from) {
+  const NpzFile file(from);
+  std::vector<Tensor> tensors;
+  for (const ZipMember& array : file.arrays()) tensors.push_back(file.read(array));
+  return tensors;
+}
+
+std::vector<Tensor> read_tensors(const std::string& from) {
+  const TensorFile file(from);
+  file.verify();
+  std::vector<Tensor> tensors;
+  for (const TensorFileEntry& entry : file.entries()) tensors.push_back(file.read(entry));
+  return tensors;
+}
+
+std::vector<Tensor> map_tensors(const std::string& from) {
+  const TensorFile file(from);
+  std::vector<Tensor> tensors;
+  for (const TensorFileEntry& entry : file.entries()) tensors.push_back(file.map(entry));
+  return tensors;
+}
+
 int run(const std::vector<std::string>& args) {
   const bool one = args.size() == 2, two = args.size() == 3;
   if (one && args[0] == "gguf")
@@ -172,6 +208,16 @@ int run(const std::vector<std::string>& args) {
     dequantize_gguf(args[1], args[2]);
   else if (two && args[0] == "gguf-quantize")
     quantize_gguf(args[1], args[2]);
+  else if (two && args[0] == "npy-copy")
+    write_npy(args[2], NpyFile(args[1]).read());
+  else if (two && args[0] == "npz-copy")
+    write_arrays(args[2], read_arrays(args[1]));
+  else if (two && args[0] == "npz-bnt")
+    write_tensor_file(args[2], read_arrays(args[1]));
+  else if (two && args[0] == "bnt-npz")
+    write_arrays(args[2], read_tensors(args[1]));
+  else if (two && args[0] == "bnt-copy")
+    write_tensor_file(args[2], map_tensors(args[1]));
   else
     return 2;
   return 0;

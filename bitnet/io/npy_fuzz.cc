@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const bitnet::NpyFile file(std::as_bytes(std::span(data, size)), "fuzz");
     const auto bytes = static_cast<std::uint64_t>(file.num_elements()) *
                        static_cast<std::uint64_t>(bitnet::info(file.dtype()).block_bytes);
-    if (file.bytes().size() != bytes) __builtin_trap();
+    if (file.bytes().size() != bytes || file.read().size_bytes() != bytes) __builtin_trap();
   } catch (const bitnet::FileError&) {
   }
   return 0;

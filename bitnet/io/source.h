@@ -18,8 +18,10 @@ namespace bitnet {
 class Source {
  public:
   /// Maps the file; throws as os::MappedFile does.
-  explicit Source(const std::string& path)
-      : mapping_(std::make_unique<os::MappedFile>(path)), name_(path), bytes_(mapping_->bytes()) {}
+  explicit Source(const std::string& path, os::MapMode mode = os::MapMode::read_only)
+      : mapping_(std::make_unique<os::MappedFile>(path, mode)),
+        name_(path),
+        bytes_(mapping_->bytes()) {}
   /// Borrows `bytes`, which must outlive the source.
   Source(std::span<const std::byte> bytes, std::string name)
       : name_(std::move(name)), bytes_(bytes) {}

@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import unittest
+import zipfile
 
 from tool import TINY, TINY_LLAMA, WORDBOOK, ToolTest
 
@@ -69,6 +70,40 @@ class Inspect(ToolTest):
         config["hidden_act"] = "gelu"
         (copy / "config.json").write_text(json.dumps(config))
         self.fails(1, "gelu", "inspect", "-m", copy)
+
+
+class InspectArrays(ToolTest):
+    @staticmethod
+    def npy(shape, descr="<f4", data=b"\1" * 24):
+        head = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+        return b"\x93NUMPY\1\0" + len(head).to_bytes(2, "little") + head + data
+
+    def test_an_array_and_an_archive(self):
+        (self.folder / "a.npy").write_bytes(self.npy((2, 3)))
+        with zipfile.ZipFile(self.folder / "b.npz", "w") as archive:
+            archive.writestr("w.npy", self.npy((3, 2)))
+            archive.writestr("text.npy", self.npy((2,), "<U3"))
+        out = self.json("inspect", "-m", self.folder / "a.npy")
+        self.assertEqual((out["tensors"][0]["type"], out["tensors"][0]["shape"]), ("f32", [2, 3]))
+        self.assertIsNone(out["error"])
+        out = self.json("inspect", "--quick", "-m", self.folder / "b.npz")
+        self.assertEqual([(t["name"], t["shape"], t["error"]) for t in out["tensors"]],
+                         [("w", [3, 2], ""), ("text", [], "E_DTYPE")])
+        self.assertRegex(self.text("inspect", "--quick", "-m", self.folder / "b.npz"),
+                         r"(?m)^w +3 x 2 +f32 +24 *$")
+
+    def test_damage_is_found_after_the_table(self):
+        with zipfile.ZipFile(self.folder / "b.npz", "w") as archive:
+            archive.writestr("w.npy", self.npy((3, 2)))
+        data = bytearray((self.folder / "b.npz").read_bytes())
+        data[data.rindex(b"\1" * 24)] = 9
+        (self.folder / "b.npz").write_bytes(data)
+        self.json("inspect", "--quick", "-m", self.folder / "b.npz")
+        from tool import bitnet
+        result = bitnet("inspect", "-m", self.folder / "b.npz")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"E_CHECKSUM", result.stderr)
+        self.assertIn(b"3 x 2", result.stdout)
 
 
 class Convert(ToolTest):
