@@ -5,6 +5,7 @@
 
 #include "bitnet/base/thread_pool.h"
 #include "bitnet/ops/args.h"
+#include "bitnet/ops/matmul_args.h"
 #include "bitnet/ops/pointwise_args.h"
 #include "bitnet/ops/reduce_args.h"
 
@@ -33,6 +34,7 @@ struct OpTable {
   void (*where)(const WhereArgs&, ThreadPool&);
   void (*cast)(const CastArgs&, ThreadPool&);
   void (*reduce)(const ReduceArgs&, ThreadPool&);
+  void (*matmul)(const MatmulArgs&, ThreadPool&);
 };
 
 }  // namespace bitnet

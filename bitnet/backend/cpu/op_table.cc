@@ -4,6 +4,7 @@
 #include <string>
 
 #include "bitnet/backend/cpu/cpu_ops.h"
+#include "bitnet/backend/cpu/matmul_op.h"
 #include "bitnet/backend/cpu/pointwise_op.h"
 #include "bitnet/backend/cpu/quantize_op.h"
 #include "bitnet/backend/cpu/reduce_op.h"
@@ -33,6 +34,7 @@ const OpTable& op_table() {
       .where = where,
       .cast = cast,
       .reduce = reduce,
+      .matmul = matmul,
   };
   return table;
 }

@@ -136,6 +136,15 @@ struct F32x16 {
     _mm_storeu_si128(out, _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
     _mm_storeu_si128(out + 1, _mm256_cvtps_ph(b, _MM_FROUND_TO_NEAREST_INT));
   }
+  static void transpose(F32x16* r) {
+    for (int half = 0; half < 16; half += 8)
+      for (int part = 0; part < 2; ++part) transpose8(r + half, part);
+    for (int i = 0; i < 8; ++i) {  // the blocks off the diagonal change places
+      const __m256 kept = r[i].b;
+      r[i].b = r[8 + i].a;
+      r[8 + i].a = kept;
+    }
+  }
   static F32x16 scale_by_power_of_2(F32x16 x, F32x16 n) {
     return {scaled(x.a, n.a), scaled(x.b, n.b)};
   }
@@ -179,6 +188,25 @@ struct F32x16 {
                                            _mm256_set1_epi32(static_cast<int>(0xff800000u)));
     *m = _mm256_castsi256_ps(_mm256_sub_epi32(bits, power));
     *e = _mm256_cvtepi32_ps(_mm256_srai_epi32(power, 23));
+  }
+  // The 8 x 8 block of the first (last) eight lanes of eight rows.
+  static void transpose8(F32x16* r, int part) {
+    const auto at = [&](int i) -> __m256& { return part ? r[i].b : r[i].a; };
+    __m256 t[8], u[8];
+    for (int i = 0; i < 8; i += 2) {
+      t[i] = _mm256_unpacklo_ps(at(i), at(i + 1));
+      t[i + 1] = _mm256_unpackhi_ps(at(i), at(i + 1));
+    }
+    for (int i = 0; i < 8; i += 4) {
+      u[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+      u[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+      u[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+      u[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+    }
+    for (int c = 0; c < 4; ++c) {
+      at(c) = _mm256_permute2f128_ps(u[c], u[4 + c], 0x20);
+      at(4 + c) = _mm256_permute2f128_ps(u[c], u[4 + c], 0x31);
+    }
   }
   static __m256i bf16(__m256 x) {
     const __m256i bits = _mm256_castps_si256(x);

@@ -96,6 +96,30 @@ struct F32x16 {
   void store_f16(void* p) const {
     _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
   }
+  static void transpose(F32x16* r) {
+    __m512 t[16], u[16];
+    for (int i = 0; i < 16; i += 2) {
+      t[i] = _mm512_unpacklo_ps(r[i].v, r[i + 1].v);
+      t[i + 1] = _mm512_unpackhi_ps(r[i].v, r[i + 1].v);
+    }
+    // u[4 q + c]: column c of each quarter of rows 4 q to 4 q + 3
+    for (int i = 0; i < 16; i += 4) {
+      u[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
+      u[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xee);
+      u[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+      u[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+    }
+    for (int c = 0; c < 4; ++c) {
+      const __m512 a = _mm512_shuffle_f32x4(u[c], u[4 + c], 0x88);
+      const __m512 b = _mm512_shuffle_f32x4(u[c], u[4 + c], 0xdd);
+      const __m512 d = _mm512_shuffle_f32x4(u[8 + c], u[12 + c], 0x88);
+      const __m512 e = _mm512_shuffle_f32x4(u[8 + c], u[12 + c], 0xdd);
+      r[c].v = _mm512_shuffle_f32x4(a, d, 0x88);
+      r[8 + c].v = _mm512_shuffle_f32x4(a, d, 0xdd);
+      r[4 + c].v = _mm512_shuffle_f32x4(b, e, 0x88);
+      r[12 + c].v = _mm512_shuffle_f32x4(b, e, 0xdd);
+    }
+  }
   static F32x16 scale_by_power_of_2(F32x16 x, F32x16 n) { return {_mm512_scalef_ps(x.v, n.v)}; }
   void store_low_bytes(void* p) const {
     _mm_storeu_si128(static_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_castps_si512(v)));

@@ -168,6 +168,24 @@ struct F32x16 {
     vst1q_u16(out, vcombine_u16(f16(q0), f16(q1)));
     vst1q_u16(out + 8, vcombine_u16(f16(q2), f16(q3)));
   }
+  static void transpose(F32x16* r) {
+    float lane[16][16], turned[16][16];
+    for (int i = 0; i < 16; ++i) r[i].store(lane[i]);
+    for (int i = 0; i < 16; i += 4)
+      for (int j = 0; j < 16; j += 4) {
+        float32x4x4_t block;
+        for (int k = 0; k < 4; ++k) block.val[k] = vld1q_f32(&lane[j + k][i]);
+        const float32x4x2_t a = vtrnq_f32(block.val[0], block.val[1]);
+        const float32x4x2_t b = vtrnq_f32(block.val[2], block.val[3]);
+        for (int k = 0; k < 2; ++k) {
+          vst1q_f32(&turned[i + k][j],
+                    vcombine_f32(vget_low_f32(a.val[k]), vget_low_f32(b.val[k])));
+          vst1q_f32(&turned[i + 2 + k][j],
+                    vcombine_f32(vget_high_f32(a.val[k]), vget_high_f32(b.val[k])));
+        }
+      }
+    for (int i = 0; i < 16; ++i) r[i] = load(turned[i]);
+  }
   static F32x16 scale_by_power_of_2(F32x16 x, F32x16 n) {
     return {scaled(x.q0, n.q0), scaled(x.q1, n.q1), scaled(x.q2, n.q2), scaled(x.q3, n.q3)};
   }

@@ -164,6 +164,15 @@ struct F32x16 {
     for (int i = 0; i < 16; ++i) h[i] = to_f16(lane[i]);
     __builtin_memcpy(p, h, sizeof h);
   }
+  /// Lane j of row i and lane i of row j change places.
+  static void transpose(F32x16* rows) {
+    for (int i = 0; i < 16; ++i)
+      for (int j = 0; j < i; ++j) {
+        const float kept = rows[i].lane[j];
+        rows[i].lane[j] = rows[j].lane[i];
+        rows[j].lane[i] = kept;
+      }
+  }
   /// x * 2^n, rounded once; n is integral, |n| <= 200, 0.5 < |x| < 2. NaN in either gives NaN in x.
   static F32x16 scale_by_power_of_2(const F32x16& x, const F32x16& n) {
     return map([&](int i) {

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// int8 matrix products: sdot, tiles of 6 x 16.
+#include <arm_neon.h>
+
+#include "bitnet/backend/cpu/kernels/matmul_i8/matmul_i8_impl.h"
+
+namespace bitnet::cpu {
+namespace {
+
+struct Dot {
+  using Element = std::int8_t;
+  static constexpr int kGroup = 4, kLanes = 4, kOffset = 0;
+  struct Sum {
+    int32x4_t v;
+    void store(std::int32_t* p) const { vst1q_s32(p, v); }
+    friend Sum operator+(Sum a, Sum b) { return {vaddq_s32(a.v, b.v)}; }
+  };
+  static Sum zero() { return {vdupq_n_s32(0)}; }
+  static Sum load(const std::int32_t* p) { return {vld1q_s32(p)}; }
+  static Sum step(Sum sum, const std::int8_t* a, const std::int8_t* b) {
+    std::int32_t group;
+    __builtin_memcpy(&group, a, sizeof group);
+    return {vdotq_s32(sum.v, vreinterpretq_s8_s32(vdupq_n_s32(group)), vld1q_s8(b))};
+  }
+};
+
+}  // namespace
+
+const MatmulI8Kernels matmul_i8_dotprod() noexcept { return matmul_i8_kernels_over<Dot, 6, 4>(); }
+
+}  // namespace bitnet::cpu

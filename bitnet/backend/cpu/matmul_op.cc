@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "bitnet/backend/cpu/matmul_op.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "bitnet/backend/cpu/kernels/matmul/matmul.h"
+#include "bitnet/backend/cpu/strided.h"
+#include "bitnet/backend/cpu/worker_scratch.h"
+
+namespace bitnet::cpu {
+namespace {
+
+static_assert(kMatmulChain == kMatmulBlock);
+
+// Depth of a panel: 512 makes a panel of 14 rows 28 KB (first-level cache) and one of 256 columns
+// 512 KB (second-level cache). The result is read and written once for each.
+constexpr std::int64_t kDepth = 2 * kMatmulBlock;
+constexpr std::int64_t kColumns = 256;
+constexpr std::int64_t kRows = 2016;    // packed at once: 4 MB; a multiple of 4, 6 and 14
+constexpr std::int64_t kFewRows = 4;    // not packed: b is read once in any case
+constexpr double kAloneWork = 1 << 18;  // products: some 2 us of one core
+
+// Rows `m` and columns `n` of one matrix of the batch.
+struct Piece {
+  const MatmulArgs& args;
+  const MatmulKernels& kernels;
+  const unsigned char *a, *b;
+  std::byte* out;
+  Slice m, n;
+
+  const unsigned char* a_at(std::int64_t i, std::int64_t k) const {
+    return a + i * args.a_row + k * args.a_col;
+  }
+  const unsigned char* b_at(std::int64_t k, std::int64_t j) const {
+    return b + k * args.b_row + j * args.b_col;
+  }
+  std::byte* out_at(std::int64_t i, std::int64_t j) const {
+    return out + i * args.out_row + j * info(args.out.dtype).block_bytes;
+  }
+};
+
+// bias, activation and the result's type, of `count` sums of one row from column j on; `sums`
+// changes.
+void finish_row(const Piece& p, std::int64_t i, std::int64_t j, std::int64_t count, float* sums) {
+  const PointwiseKernels& k = active_pointwise_kernels();
+  const MatmulArgs& args = p.args;
+  if (args.bias) k.binary({sums, args.bias + j, 1, 1, sums, count, BinaryOp::add, 0, 0});
+  if (args.activation != MatmulActivation::none)
+    k.unary({sums, sums, count,
+             args.activation == MatmulActivation::relu ? UnaryOp::relu : UnaryOp::relu2, 0, 0});
+  std::byte* out = p.out_at(i, j);
+  if (args.out.dtype != DType::f32)
+    k.convert({sums, out, count, DType::f32, args.out.dtype});
+  else if (reinterpret_cast<float*>(out) != sums)
+    std::memcpy(out, sums, static_cast<std::size_t>(count) * sizeof(float));
+}
+
+bool needs_finish(const MatmulArgs& args) {
+  return args.bias || args.activation != MatmulActivation::none || args.out.dtype != DType::f32;
+}
+
+// a[i][0..k) of a few rows as floats.
+const float* rows_of_a(const Piece& p, std::int64_t rows, float* buffer) {
+  const MatmulArgs& args = p.args;
+  for (std::int64_t i = 0; i < rows; ++i)
+    p.kernels.pack({p.a_at(p.m.begin + i, 0), args.a.dtype, args.a_col, args.a_row, args.k, 1,
+                    args.k, buffer + i * args.k});
+  return buffer;
+}
+
+// Few rows: b is streamed, its rows in groups (or 16 of its columns at a time where it lies
+// transposed), sums of a block apart from the total.
+void stream_piece(const Piece& p) {
+  const MatmulArgs& args = p.args;
+  const std::int64_t rows = p.m.size(), columns = round_up(p.n.size(), 16);
+  const std::int64_t element = info(args.b.dtype).block_bytes;
+  float* scratch = worker_scratch(rows * (args.k + 16 + 2 * columns) + 16);
+  const float* a = rows_of_a(p, rows, scratch);
+  float* part = scratch + rows * args.k + 16;
+  float* total = part + rows * columns;
+  std::fill_n(total, rows * columns, 0.0f);
+  for (std::int64_t k = 0; k < args.k; k += kMatmulBlock) {
+    const std::int64_t deep = std::min(kMatmulBlock, args.k - k);
+    std::fill_n(part, rows * columns, 0.0f);
+    if (args.b_col == element) {
+      p.kernels.stream({a + k, args.k, p.b_at(k, p.n.begin), args.b.dtype, args.b_row, rows,
+                        p.n.size(), deep, part, columns});
+    } else {
+      for (std::int64_t j = 0; j < p.n.size(); j += 16) {
+        float sums[kFewRows * 16] = {};
+        p.kernels.transposed_stream({a + k, args.k, p.b_at(k, p.n.begin + j), args.b.dtype,
+                                     args.b_col, rows, std::min<std::int64_t>(16, p.n.size() - j),
+                                     deep, sums});
+        for (std::int64_t i = 0; i < rows; ++i)
+          std::copy_n(sums + 16 * i, 16, part + i * columns + j);
+      }
+    }
+    const PointwiseKernels& pointwise = active_pointwise_kernels();
+    if (k == 0)
+      std::swap(part, total);
+    else
+      pointwise.binary({total, part, 1, 1, total, rows * columns, BinaryOp::add, 0, 0});
+  }
+  for (std::int64_t i = 0; i < rows; ++i)
+    finish_row(p, p.m.begin + i, p.n.begin, p.n.size(), total + i * columns);
+}
+
+// Products of panels a (of `height` rows each) and b over `deep` terms, tile by tile.
+void panel_product(const MatmulKernels& kernels, std::int64_t rows, std::int64_t height,
+                   std::int64_t columns, std::int64_t deep, const float* a, const float* b,
+                   float* sums, std::int64_t stride, bool first) {
+  alignas(64) float edge[kMostTileRows * 64];
+  for (std::int64_t i = 0; i < rows; i += height)
+    for (std::int64_t j = 0; j < columns; j += kernels.columns) {
+      const std::int64_t high = std::min(height, rows - i);
+      const std::int64_t wide = std::min(kernels.columns, columns - j);
+      float* to = sums + i * stride + j;
+      TileRun run{a + i * deep, b + j * deep, deep, to, stride, first};
+      if (wide == kernels.columns) {
+        kernels.tile[high](run);
+        continue;
+      }
+      run.out = edge;
+      run.out_stride = kernels.columns;
+      if (!first)
+        for (std::int64_t r = 0; r < high; ++r)
+          std::copy_n(to + r * stride, wide, edge + r * kernels.columns);
+      kernels.tile[high](run);
+      for (std::int64_t r = 0; r < high; ++r)
+        std::copy_n(edge + r * kernels.columns, wide, to + r * stride);
+    }
+}
+
+// Panels of a: whole ones of `height` rows, then one of what is left, as high as its rows.
+void pack_rows(const Piece& p, std::int64_t i, std::int64_t k, std::int64_t rows,
+               std::int64_t height, std::int64_t deep, float* panels) {
+  const MatmulArgs& args = p.args;
+  const std::int64_t whole = rows / height * height;
+  p.kernels.pack({p.a_at(i, k), args.a.dtype, args.a_row, args.a_col, whole, deep, height, panels});
+  if (whole < rows)
+    p.kernels.pack({p.a_at(i + whole, k), args.a.dtype, args.a_row, args.a_col, rows - whole, deep,
+                    rows - whole, panels + whole * deep});
+}
+
+void packed_piece(const Piece& p) {
+  const MatmulArgs& args = p.args;
+  const MatmulKernels& kernels = p.kernels;
+  const std::int64_t deepest = std::min(kDepth, args.k);
+  const std::int64_t most_rows = std::min(kRows, p.m.size());
+  const std::int64_t most_columns = round_up(std::min(kColumns, p.n.size()), kernels.columns);
+  // Sums that cannot stay in `out` until they are finished have a block of their own.
+  const bool apart = args.out.dtype != DType::f32;
+  const std::int64_t a_floats = most_rows * deepest + 16, b_floats = most_columns * deepest + 16;
+  const std::int64_t sum_floats = apart ? most_rows * p.n.size() : 0;
+  float* a = worker_scratch(a_floats + b_floats + sum_floats);
+  float* b = a + a_floats;
+  float* own = b + b_floats;
+  for (std::int64_t i = p.m.begin; i < p.m.end; i += kRows) {
+    const std::int64_t rows = std::min(kRows, p.m.end - i);
+    // Tiles of about the same height: 16 rows are two of 8, not one of 14 and one of 2.
+    const std::int64_t height = ceil_div(rows, ceil_div(rows, kernels.rows));
+    float* sums = apart ? own : reinterpret_cast<float*>(p.out_at(i, p.n.begin));
+    const std::int64_t stride = apart ? p.n.size() : args.out_row / 4;
+    for (std::int64_t k = 0; k < args.k; k += kDepth) {
+      const std::int64_t deep = std::min(kDepth, args.k - k);
+      pack_rows(p, i, k, rows, height, deep, a);
+      for (std::int64_t j = p.n.begin; j < p.n.end; j += kColumns) {
+        const std::int64_t columns = std::min(kColumns, p.n.end - j);
+        kernels.pack({p.b_at(k, j), args.b.dtype, args.b_col, args.b_row, columns, deep,
+                      kernels.columns, b});
+        panel_product(kernels, rows, height, columns, deep, a, b, sums + (j - p.n.begin), stride,
+                      k == 0);
+      }
+    }
+    if (!needs_finish(args)) continue;
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t j = 0; j < p.n.size(); j += kPiece)
+        finish_row(p, i + r, p.n.begin + j, std::min(kPiece, p.n.size() - j),
+                   sums + r * stride + j);
+  }
+}
+
+void empty_sum(const Piece& p) {
+  float zeros[kPiece];
+  for (std::int64_t i = p.m.begin; i < p.m.end; ++i)
+    for (std::int64_t j = p.n.begin; j < p.n.end; j += kPiece) {
+      const std::int64_t count = std::min(kPiece, p.n.end - j);
+      std::fill_n(zeros, count, 0.0f);
+      finish_row(p, i, j, count, zeros);
+    }
+}
+
+void run_piece(const Piece& p) {
+  if (p.m.size() <= 0 || p.n.size() <= 0) return;
+  if (p.args.k == 0)
+    empty_sum(p);
+  else if (p.m.size() <= kFewRows)
+    stream_piece(p);
+  else
+    packed_piece(p);
+}
+
+}  // namespace
+
+Grid grid_of(std::int64_t m, std::int64_t n, std::int64_t tile_rows, std::int64_t tile_columns,
+             int workers) noexcept {
+  Grid best{1, workers};
+  double least = 1e300;
+  for (int rows = 1; rows <= workers; ++rows) {
+    if (workers % rows != 0) continue;
+    const int columns = workers / rows;
+    // The largest piece in whole tiles decides the time; what is packed comes on top.
+    const double high = double(round_up(ceil_div(m, rows), tile_rows));
+    const double wide = double(round_up(ceil_div(n, columns), tile_columns));
+    const double cost = high * wide + 16.0 * (high + wide);
+    if (cost < least) least = cost, best = {rows, columns};
+  }
+  return best;
+}
+
+void matmul(const MatmulArgs& args, ThreadPool& pool) {
+  if (args.a.dtype == DType::i8) return matmul_i8(args, pool);
+  const MatmulKernels& kernels = active_matmul_kernels();
+  const NdLoop<3> loop(args.batch, {args.out.strides, args.a.strides, args.b.strides});
+  const std::int64_t batches = loop.runs * loop.count;
+  const auto piece = [&](std::int64_t batch, Slice m, Slice n) {
+    auto at = loop.offsets(batch / loop.count);
+    for (std::size_t k = 0; k < 3; ++k) at[k] += batch % loop.count * loop.step[k];
+    run_piece({args, kernels, reinterpret_cast<const unsigned char*>(bytes(args.a) + at[1]),
+               reinterpret_cast<const unsigned char*>(bytes(args.b) + at[2]),
+               bytes(args.out) + at[0], m, n});
+  };
+  const double work = double(args.m) * double(args.n) * double(std::max<std::int64_t>(args.k, 1));
+  const int workers = work * double(batches) <= kAloneWork ? 1 : pool.size();
+  if (workers == 1 || batches >= 2 * workers) {
+    const auto all = [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) piece(i, {0, args.m}, {0, args.n});
+    };
+    if (workers == 1) return all(0, batches);
+    return pool.for_slices(batches, 1, all);
+  }
+  // Few rows are streamed whole by each worker, which then takes columns alone.
+  const Grid grid = args.m <= kFewRows
+                        ? Grid{1, workers}
+                        : grid_of(args.m, args.n, kernels.rows, kernels.columns, workers);
+  pool.run([&](int worker, int) {
+    if (worker >= grid.rows * grid.columns) return;
+    const Slice m = slice_of(args.m, worker / grid.columns, grid.rows, kernels.rows);
+    const Slice n = slice_of(args.n, worker % grid.columns, grid.columns, kernels.columns);
+    for (std::int64_t i = 0; i < batches; ++i) piece(i, {m.begin, m.end}, {n.begin, n.end});
+  });
+}
+
+}  // namespace bitnet::cpu
