@@ -8,6 +8,7 @@
 #include "bitnet/ops/matmul_args.h"
 #include "bitnet/ops/pointwise_args.h"
 #include "bitnet/ops/reduce_args.h"
+#include "bitnet/ops/row_ops.h"
 
 namespace bitnet {
 
@@ -35,6 +36,7 @@ struct OpTable {
   void (*cast)(const CastArgs&, ThreadPool&);
   void (*reduce)(const ReduceArgs&, ThreadPool&);
   void (*matmul)(const MatmulArgs&, ThreadPool&);
+  void (*rows)(const RowArgs&, ThreadPool&);
 };
 
 }  // namespace bitnet

@@ -35,6 +35,7 @@ const OpTable& op_table() {
       .cast = cast,
       .reduce = reduce,
       .matmul = matmul,
+      .rows = rows,
   };
   return table;
 }

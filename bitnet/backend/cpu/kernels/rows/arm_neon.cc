@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Ops on whole rows: NEON.
+#include "bitnet/backend/cpu/kernels/rows/rows_impl.h"
+#include "bitnet/backend/cpu/simd/neon.h"
+
+namespace bitnet::cpu {
+
+void rows_neon(const RowArgs& args) noexcept { all_rows<F32x16>(args); }
+
+}  // namespace bitnet::cpu
