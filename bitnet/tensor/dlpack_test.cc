@@ -126,6 +126,8 @@ TEST(Dlpack, WhatDlpackCannotSayIsRefused) {
             }),
             Errc::unsupported);
   EXPECT_EQ(code_of([&] { to_dlpack(Tensor()); }), Errc::invalid_argument);
+  const Tensor hollow = Tensor::allocate(DType::u8, {0, std::int64_t{1} << 40, 1 << 30});
+  EXPECT_EQ(code_of([&] { to_dlpack(hollow); }), Errc::invalid_argument);
 }
 
 TEST(Dlpack, RowMajorArraysAreSharedAndGivenBackOnce) {
@@ -225,6 +227,16 @@ TEST(DlpackHostile, SubByteIntegersHaveToBePackedRows) {
   };
   refused([](Foreign& f) { f.managed.flags = dlpack::kSubbytePadded; });
   refused([](Foreign& f) { f.strides = {1, 2}; });
+  EXPECT_EQ(code_of([&] { read([](Foreign& f) { f.shape = {0, INT64_MAX - 1}; }); }), std::nullopt);
+  EXPECT_EQ(code_of([&] {
+              read([](Foreign& f) {
+                f.shape = {0, INT64_MAX - 1, 4};
+                f.managed.array.shape = f.shape.data();
+                f.managed.array.ndim = 3;
+                f.managed.array.strides = nullptr;
+              });
+            }),
+            Errc::invalid_argument);
   refused([](Foreign& f) { f.shape = {2, 3}, f.strides = {3, 1}; });
 }
 
