@@ -12,6 +12,7 @@
 #include "cli/common_options.h"
 #include "cli/format.h"
 #include "cli/memory_publisher.h"
+#include "cli/profile_file.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
 
@@ -28,10 +29,12 @@ constexpr const char* kExamples =
     "  bitnet bench                             the model that comes with the tool\n"
     "  bitnet bench -m model.gguf -t 4\n"
     "  bitnet bench --shape 2b4t                random weights in the shape of BitNet b1.58 2B4T\n"
-    "  bitnet bench --shape 8b --prefill 512 --decode 16 --repeat 1 --json";
+    "  bitnet bench --shape 8b --prefill 512 --decode 16 --repeat 1 --json\n"
+    "  bitnet bench --shape 2b4t --prefill 128 --profile 2b4t.html    op by op, on a page";
 
 struct Options {
   ModelOptions model;
+  ProfileFile profile;
   std::string shape;
   std::vector<std::int64_t> prefill{128, 512}, decode{64};
   int repeat = 3;
@@ -51,7 +54,7 @@ struct Measurement {
 };
 
 struct Machine {
-  MachineLimits limits;
+  profile::Roof limits;
   std::string op_table;
   int threads;
   std::uint64_t peak_bytes;
@@ -153,7 +156,7 @@ class Bench {
 bool is_decode(const Measurement& m) { return m.kind[0] == 'd'; }
 
 // 0 where the machine's limit is not known.
-double part_of_limit(const Measurement& m, const Cost& cost, const MachineLimits& limits) {
+double part_of_limit(const Measurement& m, const Cost& cost, const profile::Roof& limits) {
   const double limit = is_decode(m) ? limits.read_bytes_per_second : limits.int8_ops_per_second;
   const double used = m.median() * (is_decode(m) ? cost.decode_bytes : cost.prefill_ops);
   return limit > 0 ? used / limit : 0.0;
@@ -163,7 +166,7 @@ std::string rate(double value) { return fixed(value, value < 100 ? 2 : 0); }
 
 void print_results(const std::vector<Measurement>& results, const ModelConfig& config,
                    const Cost& cost, const Machine& machine) {
-  const MachineLimits& limits = machine.limits;
+  const profile::Roof& limits = machine.limits;
   print_text("model     " + config.source + "\n          " + describe(config) + "\nmachine   " +
              isa::cpu_name() + ", " + machine.op_table + ", " + counted(machine.threads, "thread") +
              "\nlimits    reads " + fixed(limits.read_bytes_per_second / 1e9, 1) + " GB/s" +
@@ -258,20 +261,28 @@ void add_options(CommandLine& line, Options& o) {
       ->type_name("N")
       ->capture_default_str();
   line->add_option("-s,--seed", o.seed, "Seed of random weights")->type_name("N");
+  o.profile.add_to(line.app());
   line->add_flag("--json", o.json, "Print one JSON object");
   o.model.add_overrides(line.app());
 }
 
-void measure_and_print(const Options& o, Decoder& decoder, Runtime& runtime) {
+void measure_and_print(Options& o, Decoder& decoder, Runtime& runtime) {
   Bench bench(decoder, o);
   std::vector<Measurement> results;
+  o.profile.start();
   for (const std::int64_t tokens : o.prefill) results.push_back(bench.prefill(tokens));
   for (const std::int64_t tokens : o.decode) results.push_back(bench.decode(tokens));
+  o.profile.stop();
   const std::uint64_t peak = os::memory_info().peak_resident_bytes;  // before the limits' buffer
   const Machine machine{measure_machine_limits(runtime.threads()), runtime.context().table->name,
                         runtime.threads().size(), peak};
   const Cost cost(decoder);
   (o.json ? print_json : print_results)(results, decoder.config(), cost, machine);
+  o.profile.write(machine.limits, {{"model", decoder.config().source},
+                                   {"shape", describe(decoder.config())},
+                                   {"machine", isa::cpu_name()},
+                                   {"compute", machine.op_table},
+                                   {"threads", std::to_string(machine.threads)}});
 }
 
 }  // namespace
@@ -281,6 +292,7 @@ int bench_main(int argc, const char* const* argv) {
   CommandLine line("bench", kDescription, kExamples);
   add_options(line, o);
   if (!line.parse(argc, argv)) return 0;
+  o.profile.open();
   const MemoryPublisher publisher;
   if (o.shape.empty()) {
     OpenedModel model(o.model);

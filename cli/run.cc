@@ -3,9 +3,11 @@
 #include <memory>
 #include <optional>
 
+#include "bitnet/base/isa.h"
 #include "bitnet/base/os/memory.h"
 #include "bitnet/generate/session.h"
 #include "bitnet/generate/tokenizer/utf8_stream.h"
+#include "bitnet/runtime/machine_limits.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
@@ -13,6 +15,7 @@
 #include "cli/format.h"
 #include "cli/memory_publisher.h"
 #include "cli/model_path.h"
+#include "cli/profile_file.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
 
@@ -30,12 +33,14 @@ constexpr const char* kExamples =
     "  bitnet run -m model.gguf -p 'Once upon a time' -n 64\n"
     "  bitnet run -m model.gguf -f prompt.txt --temp 0.8 --seed 7\n"
     "  bitnet run -m folder --ids 1,42,7 -n 16    ids in, ids out; needs no tokenizer\n"
-    "  echo river | bitnet run --json             one JSON object";
+    "  echo river | bitnet run --json             one JSON object\n"
+    "  bitnet run -p river --profile river.html   where the time went, as a page";
 
 struct Options {
   ModelOptions model;
   PromptOptions prompt;
   SamplingOptions sampling;
+  ProfileFile profile;
   std::string ids;
   std::int64_t max_tokens = -1, context = 0;
   bool ignore_eos = false, no_bos = false, verbose = false, json = false, no_perf = false;
@@ -64,6 +69,7 @@ void add_options(CommandLine& line, Options& o) {
   line->add_flag("--no-bos", o.no_bos, "Do not begin with the begin-of-text token");
   line->add_flag("--json", o.json, "Print one JSON object instead of text");
   line->add_flag("--no-perf", o.no_perf, "Print no figures");
+  o.profile.add_to(line.app());
   line->add_flag("-v,--verbose", o.verbose, "Say what is loaded and how it computes");
   add_sampling(line.app(), o.sampling);
   o.model.add_overrides(line.app());
@@ -130,6 +136,18 @@ void print_json(const Options& o, const Output& output, std::span<const std::int
   print_text(json.text());
 }
 
+void write_profile(Options& o, OpenedModel& model, const Figures& figures) {
+  if (!o.profile.wanted()) return;
+  o.profile.write(measure_machine_limits(model.runtime.threads()),
+                  {{"model", model.path},
+                   {"shape", describe(model.config())},
+                   {"machine", isa::cpu_name()},
+                   {"compute", model.runtime.context().table->name},
+                   {"threads", std::to_string(model.runtime.threads().size())},
+                   {"prompt", counted(figures.prompt_tokens, "token")},
+                   {"text", counted(figures.new_tokens, "token")}});
+}
+
 }  // namespace
 
 int run_main(int argc, const char* const* argv) {
@@ -141,6 +159,7 @@ int run_main(int argc, const char* const* argv) {
   check_sampling(o.sampling);
 
   // What can be refused at once is refused before the model is loaded.
+  o.profile.open();
   const std::string path = o.model.path();
   std::optional<Tokenizer> tokenizer;
   std::vector<std::int32_t> prompt;
@@ -164,15 +183,18 @@ int run_main(int argc, const char* const* argv) {
   std::vector<std::int32_t> ids;
   {
     const InterruptGuard interrupt;
+    o.profile.start();
     complete(session, prompt, generate, figures, [&](std::int32_t id) {
       ids.push_back(id);
       output.token(id);
     });
+    o.profile.stop();
   }
   output.finish();
   if (model.loaded.source) model.loaded.source->check_intact();
   if (o.json) print_json(o, output, prompt, ids, figures);
   if (!o.no_perf && !o.json) print_error_text(figures.line());
+  write_profile(o, model, figures);
   return 0;
 }
 

@@ -6,7 +6,7 @@ install(TARGETS bitnet bitnet_flags EXPORT bitnetTargets
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/bitnet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h"
   # Headers of tests stay at home.
   PATTERN "testing" EXCLUDE PATTERN "*_testing.h" EXCLUDE PATTERN "test_*.h" EXCLUDE PATTERN "scripted_*.h" EXCLUDE
-  PATTERN "fake_pool.h" EXCLUDE PATTERN "sample_report.h" EXCLUDE)
+  PATTERN "fake_pool.h" EXCLUDE PATTERN "sample_report.h" EXCLUDE PATTERN "sample_document.h" EXCLUDE)
 install(EXPORT bitnetTargets NAMESPACE bitnet:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/bitnet)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/bitnetConfig.cmake.in
   ${PROJECT_BINARY_DIR}/bitnetConfig.cmake INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/bitnet)

@@ -28,7 +28,7 @@ def layer(path):
 
 def include_faults(here, lines):
     folder, backend = layer(here)
-    is_test = Path(here).stem.endswith(("_test", "_bench", "_fuzz"))
+    is_test = Path(here).stem.endswith(("_test", "_testing", "_bench", "_fuzz"))
     for number, line in enumerate(lines, 1):
         match = INCLUDE.match(line)
         if not match:

@@ -12,6 +12,10 @@ namespace bitnet {
 /// `text` as a JSON string literal, quotes included. Bytes beyond ASCII stay as they are.
 std::string json_quote(std::string_view text);
 
+/// `text` with every byte that is not part of valid UTF-8 replaced by U+FFFD: names and paths may
+/// hold any bytes, JSON may not.
+std::string valid_utf8(std::string_view text);
+
 /// One JSON document, written in order. Numbers that JSON does not have (NaN) become null.
 class JsonWriter {
  public:

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "bitnet/base/error.h"
+#include "bitnet/profile/profiler.h"
 
 namespace bitnet {
 
@@ -12,6 +13,11 @@ Session::Session(Decoder& decoder, std::int64_t context_size, HybridMemoryPool& 
     : decoder_(&decoder), cache_(decoder.config(), context_size, pool) {}
 
 void Session::append(std::span<const std::int32_t> ids, const PrefillProgress& progress) {
+  const profile::Span span("prefill");
+  read(ids, progress);
+}
+
+void Session::read(std::span<const std::int32_t> ids, const PrefillProgress& progress) {
   const auto total = static_cast<std::int64_t>(ids.size());
   if (cache_.size() + total > cache_.max_positions())
     fail(Errc::invalid_argument, "the prompt has " + std::to_string(total) +
@@ -57,20 +63,27 @@ StopReason Session::generate(const GenerateOptions& options, const OnToken& on_t
   std::vector<float> scratch(static_cast<std::size_t>(decoder_->config().vocab_size));
   for (std::int64_t count = 0;; ++count) {
     if (options.max_tokens >= 0 && count >= options.max_tokens) return StopReason::max_tokens;
+    const profile::Span step("decode step");
     const Sampler::Needs needs = sampler.needs(tokens_);
     if (needs.largest > 0)
       decoder_->top_logits(hidden(), needs.largest, needs.penalized, scratch);
     else
       std::copy_n(logits().begin(), scratch.size(), scratch.begin());
-    const std::int32_t token = sampler.next(scratch, tokens_);
+    const std::int32_t token = [&] {
+      const profile::Span span("sampling");
+      return sampler.next(scratch, tokens_);
+    }();
     if (std::find(options.stop_tokens.begin(), options.stop_tokens.end(), token) !=
         options.stop_tokens.end())
       return StopReason::stop_token;
-    const bool go_on = on_token(token);
+    const bool go_on = [&] {
+      const profile::Span span("on_token");
+      return on_token(token);
+    }();
     if (cache_.size() >= cache_.max_positions()) return StopReason::context_full;
     if (!go_on) return StopReason::cancelled;
     if (options.max_tokens >= 0 && count + 1 >= options.max_tokens) return StopReason::max_tokens;
-    append(std::span(&token, 1));
+    read(std::span(&token, 1), {});
   }
 }
 

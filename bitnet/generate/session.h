@@ -50,6 +50,7 @@ class Session {
   std::int64_t context_size() const noexcept { return cache_.max_positions(); }
 
  private:
+  void read(std::span<const std::int32_t> ids, const PrefillProgress& progress);
   MatrixView<const float> hidden() const;
   Decoder* decoder_;
   KvCache cache_;

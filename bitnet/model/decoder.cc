@@ -8,6 +8,7 @@
 
 #include "bitnet/ops/attention.h"
 #include "bitnet/ops/elementwise.h"
+#include "bitnet/profile/profiler.h"
 
 namespace bitnet {
 
@@ -61,6 +62,7 @@ Decoder& Decoder::operator=(Decoder&&) noexcept = default;
 
 MatrixView<const float> Decoder::forward(std::span<const std::int32_t> ids, KvCache& cache,
                                          ForwardObserver* observer) {
+  const profile::Span span("forward");
   const auto tokens = static_cast<std::int64_t>(ids.size());
   require(tokens >= 1 && tokens <= kMaxChunk, "Decoder::forward: 1 to 512 tokens at once");
   cache.reserve(cache.size() + tokens);
@@ -74,6 +76,7 @@ MatrixView<const float> Decoder::forward(std::span<const std::int32_t> ids, KvCa
   rope_.fill(cache.size(), Workspace::view(work_->cos, tokens),
              Workspace::view(work_->sin, tokens));
   for (std::int64_t i = 0; i < config_.num_layers; ++i) {
+    const profile::Span layer_span("layer");
     const LayerWeights& layer = weights_->layers[static_cast<std::size_t>(i)];
     attention_block(layer, i, cache, tokens, observer);
     ffn_block(layer, i, tokens, observer);
@@ -85,6 +88,7 @@ MatrixView<const float> Decoder::forward(std::span<const std::int32_t> ids, KvCa
 }
 
 void Decoder::logits(MatrixView<const float> hidden, MatrixView<float> out) {
+  const profile::Span span("head");
   dense_linear(context_, weights_->head, hidden, out);
 }
 
@@ -99,6 +103,7 @@ void Decoder::top_logits(MatrixView<const float> hidden, std::int64_t k,
     const auto vocab = static_cast<std::int64_t>(out.size());
     return logits(hidden, {out.data(), 1, vocab, vocab});
   }
+  const profile::Span span("head");
   screen_->top_logits(context_, hidden, k, wanted, out);
   screen_->extend(context_, (weights_->head.rows() + kSketchCalls - 1) / kSketchCalls);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "bitnet/ops/attention.h"
 
+#include "bitnet/ops/work.h"
+
 namespace bitnet {
 namespace {
 
@@ -22,7 +24,8 @@ void rope(const OpContext& context, MatrixView<float> x, std::int64_t dim,
   check_dim("rope", "columns of sin", sin.stride, dim / 2);
   check_dim("rope", "rows of cos", cos.rows, x.rows);
   check_dim("rope", "rows of sin", sin.rows, x.rows);
-  run({x.data, x.stride, cos.data, sin.data, x.rows, x.cols / dim, dim}, *context.threads);
+  run_in_span("rope", run, {x.data, x.stride, cos.data, sin.data, x.rows, x.cols / dim, dim},
+              *context.threads);
 }
 
 void kv_write(const OpContext& context, MatrixView<const float> k, MatrixView<const float> v,
@@ -32,9 +35,10 @@ void kv_write(const OpContext& context, MatrixView<const float> k, MatrixView<co
   check_dim("kv_write", "columns of k", k.cols, cache.kv_heads * cache.dim);
   check_dim("kv_write", "columns of v", v.cols, cache.kv_heads * cache.dim);
   check_dim("kv_write", "rows of v", v.rows, k.rows);
-  run({k.data, k.stride, v.data, v.stride, cache.keys, cache.values, cache.capacity, first_position,
-       k.rows, cache.kv_heads, cache.dim},
-      *context.threads);
+  run_in_span("kv_write", run,
+              {k.data, k.stride, v.data, v.stride, cache.keys, cache.values, cache.capacity,
+               first_position, k.rows, cache.kv_heads, cache.dim},
+              *context.threads);
 }
 
 void attention(const OpContext& context, MatrixView<const float> q, const KvLayerView& cache,
@@ -47,9 +51,10 @@ void attention(const OpContext& context, MatrixView<const float> q, const KvLaye
           "attention: heads are not a multiple of kv heads");
   check_dim("attention", "columns of out", out.cols, q.cols);
   check_dim("attention", "rows of out", out.rows, q.rows);
-  run({q.data, q.stride, cache.keys, cache.values, out.data, out.stride, cache.capacity,
-       first_position, q.rows, heads, cache.kv_heads, cache.dim, scale, nullptr},
-      *context.threads);
+  run_in_span("attention", run,
+              {q.data, q.stride, cache.keys, cache.values, out.data, out.stride, cache.capacity,
+               first_position, q.rows, heads, cache.kv_heads, cache.dim, scale, nullptr},
+              *context.threads);
 }
 
 }  // namespace bitnet

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "bitnet/ops/elementwise.h"
 
+#include "bitnet/ops/work.h"
+
 namespace bitnet {
 
 void rms_norm(const OpContext& context, MatrixView<const float> x, const Tensor& weight, float eps,
@@ -9,8 +11,9 @@ void rms_norm(const OpContext& context, MatrixView<const float> x, const Tensor&
   check_dim("rms_norm", "elements of weight", weight.cols() * weight.rows(), x.cols);
   check_dim("rms_norm", "columns of out", out.cols, x.cols);
   check_dim("rms_norm", "rows of out", out.rows, x.rows);
-  run({x.data, x.stride, weight.as<float>(), out.data, out.stride, x.rows, x.cols, eps},
-      *context.threads);
+  run_in_span("rms_norm", run,
+              {x.data, x.stride, weight.as<float>(), out.data, out.stride, x.rows, x.cols, eps},
+              *context.threads);
 }
 
 void gated_activation(const OpContext& context, GatedActivation kind, MatrixView<const float> gate,
@@ -20,16 +23,17 @@ void gated_activation(const OpContext& context, GatedActivation kind, MatrixView
   check_dim("gated_activation", "rows of up", up.rows, gate.rows);
   check_dim("gated_activation", "columns of out", out.cols, gate.cols);
   check_dim("gated_activation", "rows of out", out.rows, gate.rows);
-  run({gate.data, gate.stride, up.data, up.stride, out.data, out.stride, gate.rows, gate.cols,
-       kind},
-      *context.threads);
+  run_in_span("gated_activation", run,
+              {gate.data, gate.stride, up.data, up.stride, out.data, out.stride, gate.rows,
+               gate.cols, kind},
+              *context.threads);
 }
 
 void add(const OpContext& context, MatrixView<float> x, MatrixView<const float> y) {
   const auto run = supported(context, context.table->add, "add");
   check_dim("add", "columns of y", y.cols, x.cols);
   check_dim("add", "rows of y", y.rows, x.rows);
-  run({x.data, x.stride, y.data, y.stride, x.rows, x.cols}, *context.threads);
+  run_in_span("add", run, {x.data, x.stride, y.data, y.stride, x.rows, x.cols}, *context.threads);
 }
 
 }  // namespace bitnet

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bitnet/ops/work.h"
 #include "bitnet/ternary/activations.h"
 
 namespace bitnet {
@@ -39,6 +40,17 @@ TernaryLinearArgs base_args(const TernaryMatrix& w, const QuantizedRows& x, Matr
           w.rows(),
           ceil_div(w.cols(), 128),
           x.tokens()};
+}
+
+// Columns that fill a block are no work. Scales are read once and cost each token a product each,
+// those of groups an addition too.
+profile::Work work_of(const TernaryMatrix& w, const QuantizedRows& x, MatrixView<float> out) {
+  const auto tokens = static_cast<std::uint64_t>(x.tokens());
+  profile::Work work = bitnet::work_of(base_args(w, x, out, nullptr));
+  work.int8_ops = 2 * tokens * static_cast<std::uint64_t>(w.rows() * w.cols());
+  work.bytes += w.scales.size() * sizeof(float);
+  work.float_ops += w.scales.size() * tokens * (w.granularity == ScaleGranularity::group ? 2 : 1);
+  return work;
 }
 
 // Sums of the quantized activations of blocks [first, first + count) of each token, in pair order.
@@ -110,6 +122,7 @@ void ternary_linear(const OpContext& context, const TernaryMatrix& w, const Quan
   check_dim("ternary_linear", "columns of out", out.cols, w.rows());
   check_dim("ternary_linear", "rows of out", out.rows, x.tokens());
   require(w.cols() <= kMaxCols, "ternary_linear: more than 2^22 columns");
+  const profile::Span span("ternary_linear", [&] { return work_of(w, x, out); });
   float* token_scale = scratch.token_scale();
   const float numerator = w.granularity == ScaleGranularity::tensor ? w.scale : 1.0f;
   for (std::int64_t t = 0; t < x.tokens(); ++t) token_scale[t] = numerator / x.scale()[t];
@@ -139,9 +152,10 @@ void dense_linear(const OpContext& context, const Tensor& w, MatrixView<const fl
   check_dim("dense_linear", "columns of x", x.cols, w.cols());
   check_dim("dense_linear", "columns of out", out.cols, w.rows());
   check_dim("dense_linear", "rows of out", out.rows, x.rows);
-  run({w.data(), w.row_stride_bytes(), static_cast<std::uint8_t>(w.dtype()), x.data, x.stride,
-       out.data, out.stride, w.rows(), w.cols(), x.rows, nullptr},
-      *context.threads);
+  run_in_span("dense_linear", run,
+              {w.data(), w.row_stride_bytes(), static_cast<std::uint8_t>(w.dtype()), x.data,
+               x.stride, out.data, out.stride, w.rows(), w.cols(), x.rows, nullptr},
+              *context.threads);
 }
 
 void sketch(const OpContext& context, const Tensor& w, Tensor& out, std::span<float> squares) {
@@ -151,10 +165,11 @@ void sketch(const OpContext& context, const Tensor& w, Tensor& out, std::span<fl
   require(out.dtype() == DType::q8_0 && out.shape() == w.shape(),
           "sketch: out is not q8_0 of the shape of the weights");
   check_dim("sketch", "squares", static_cast<std::int64_t>(squares.size()), 3 * w.rows());
-  run({w.data(), w.row_stride_bytes(), static_cast<std::uint8_t>(w.dtype()),
-       reinterpret_cast<std::uint8_t*>(out.mutable_data()), out.row_stride_bytes(), squares.data(),
-       w.rows(), w.cols()},
-      *context.threads);
+  run_in_span("sketch", run,
+              {w.data(), w.row_stride_bytes(), static_cast<std::uint8_t>(w.dtype()),
+               reinterpret_cast<std::uint8_t*>(out.mutable_data()), out.row_stride_bytes(),
+               squares.data(), w.rows(), w.cols()},
+              *context.threads);
 }
 
 void embed(const OpContext& context, const Tensor& table, std::span<const std::int32_t> ids,
@@ -168,9 +183,10 @@ void embed(const OpContext& context, const Tensor& table, std::span<const std::i
       fail(Errc::invalid_argument, "embed: token id " + std::to_string(id) +
                                        " is outside the vocabulary of " +
                                        std::to_string(table.rows()));
-  run({table.data(), table.row_stride_bytes(), static_cast<std::uint8_t>(table.dtype()), ids.data(),
-       out.data, out.stride, table.cols(), out.rows},
-      *context.threads);
+  run_in_span("embed", run,
+              {table.data(), table.row_stride_bytes(), static_cast<std::uint8_t>(table.dtype()),
+               ids.data(), out.data, out.stride, table.cols(), out.rows},
+              *context.threads);
 }
 
 }  // namespace bitnet

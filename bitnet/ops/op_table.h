@@ -5,6 +5,8 @@
 
 #include "bitnet/base/thread_pool.h"
 #include "bitnet/ops/args.h"
+#include "bitnet/ops/pointwise_args.h"
+#include "bitnet/ops/reduce_args.h"
 
 namespace bitnet {
 
@@ -24,6 +26,13 @@ struct OpTable {
   void (*rope)(const RopeArgs&, ThreadPool&);
   void (*kv_write)(const KvWriteArgs&, ThreadPool&);
   void (*attention)(const AttentionArgs&, ThreadPool&);
+
+  void (*unary)(const UnaryArgs&, ThreadPool&);
+  void (*binary)(const BinaryArgs&, ThreadPool&);
+  void (*compare)(const CompareArgs&, ThreadPool&);
+  void (*where)(const WhereArgs&, ThreadPool&);
+  void (*cast)(const CastArgs&, ThreadPool&);
+  void (*reduce)(const ReduceArgs&, ThreadPool&);
 };
 
 }  // namespace bitnet

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "bitnet/ops/quantize.h"
 
+#include "bitnet/ops/work.h"
+
 namespace bitnet {
 
 QuantizedRows::QuantizedRows(std::int64_t max_tokens, std::int64_t max_cols, HybridMemoryPool& pool)
@@ -21,9 +23,10 @@ void QuantizedRows::resize(std::int64_t tokens, std::int64_t cols) {
 
 void quantize(const OpContext& context, MatrixView<const float> x, QuantizedRows& out) {
   out.resize(x.rows, x.cols);
-  supported(context, context.table->quantize, "quantize")(
-      {x.data, x.stride, out.q(), out.stride(), out.scale(), out.sum(), x.rows, x.cols},
-      *context.threads);
+  const auto run = supported(context, context.table->quantize, "quantize");
+  run_in_span("quantize", run,
+              {x.data, x.stride, out.q(), out.stride(), out.scale(), out.sum(), x.rows, x.cols},
+              *context.threads);
 }
 
 }  // namespace bitnet

@@ -67,7 +67,8 @@ Strides row_major_strides(DType dtype, const Shape& shape) {
   if (!row)
     fail(Errc::invalid_argument, "row_major_strides: " + std::to_string(shape[rank - 1]) +
                                      " columns do not fill blocks of " + std::string(type.name));
-  std::uint64_t step = *row;
+  std::uint64_t step =
+      std::max(*row, static_cast<std::uint64_t>(type.block_bytes));  // empty rows too
   for (int axis = rank - 2; axis >= 0; --axis) {
     strides[usize(axis)] = static_cast<std::int64_t>(step);
     const auto next =

@@ -7,14 +7,16 @@
 #include <immintrin.h>
 
 #include "bitnet/base/isa.h"
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace bitnet::cpu {
-
-#if defined(__x86_64__)
 namespace {
 
-constexpr int kRounds = 4096;
+[[maybe_unused]] constexpr int kRounds = 4096;
+
+#if defined(__x86_64__)
 constexpr int kSums = 12;
 constexpr int kAhead = 4096;
 
@@ -72,17 +74,62 @@ std::int64_t peak_maddubs() noexcept {
   return std::int64_t{kRounds} * kSums * 32 * 2;
 }
 
+BITNET_TARGET("avx512f")
+std::int64_t fma_zmm() noexcept {
+  __m512 sum[16] = {}, a = _mm512_set1_ps(1.0f);
+  for (int i = 0; i < kRounds; ++i)
+    for (__m512& s : sum) {
+      __asm__ volatile("" : "+v"(a));
+      s = _mm512_fmadd_ps(a, a, s);
+    }
+  for (__m512& s : sum) __asm__ volatile("" ::"v"(s));
+  return std::int64_t{kRounds} * 16 * 16 * 2;
+}
+
+BITNET_TARGET("avx2,fma")
+std::int64_t fma_ymm() noexcept {
+  __m256 sum[12] = {}, a = _mm256_set1_ps(1.0f);
+  for (int i = 0; i < kRounds; ++i)
+    for (__m256& s : sum) {
+      __asm__ volatile("" : "+x"(a));
+      s = _mm256_fmadd_ps(a, a, s);
+    }
+  for (__m256& s : sum) __asm__ volatile("" ::"x"(s));
+  return std::int64_t{kRounds} * 12 * 8 * 2;
+}
+#elif defined(__aarch64__)
+std::int64_t fma_neon() noexcept {
+  float32x4_t sum[16] = {}, a = vdupq_n_f32(1.0f);
+  for (int i = 0; i < kRounds; ++i)
+    for (float32x4_t& s : sum) {
+      __asm__ volatile("" : "+w"(a));
+      s = vfmaq_f32(s, a, a);
+    }
+  for (float32x4_t& s : sum) __asm__ volatile("" ::"w"(s));
+  return std::int64_t{kRounds} * 16 * 4 * 2;
+}
+#endif
+
 }  // namespace
 
-std::int64_t dot_peak(std::string_view kernel) noexcept {
+std::int64_t dot_peak([[maybe_unused]] std::string_view kernel) noexcept {
+#if defined(__x86_64__)
   if (kernel == "avx512vnni") return peak_zmm();
   if (kernel == "avxvnni") return peak_ymm();
   if (kernel == "avx2") return peak_maddubs();
+#endif
   return 0;
 }
-#else
-std::int64_t dot_peak(std::string_view) noexcept { return 0; }
+
+std::int64_t fma_peak([[maybe_unused]] std::string_view kernel) noexcept {
+#if defined(__x86_64__)
+  if (kernel == "avx512") return fma_zmm();
+  if (kernel == "avx2") return fma_ymm();
+#elif defined(__aarch64__)
+  if (kernel == "neon") return fma_neon();
 #endif
+  return 0;
+}
 
 std::uint64_t read_once(const std::uint8_t* data, std::int64_t bytes) noexcept {
 #if defined(__x86_64__)

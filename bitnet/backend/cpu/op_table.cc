@@ -4,7 +4,9 @@
 #include <string>
 
 #include "bitnet/backend/cpu/cpu_ops.h"
+#include "bitnet/backend/cpu/pointwise_op.h"
 #include "bitnet/backend/cpu/quantize_op.h"
+#include "bitnet/backend/cpu/reduce_op.h"
 #include "bitnet/backend/cpu/ternary_linear_op.h"
 #include "bitnet/base/isa.h"
 
@@ -25,6 +27,12 @@ const OpTable& op_table() {
       .rope = rope,
       .kv_write = kv_write,
       .attention = attention,
+      .unary = unary,
+      .binary = binary,
+      .compare = compare,
+      .where = where,
+      .cast = cast,
+      .reduce = reduce,
   };
   return table;
 }

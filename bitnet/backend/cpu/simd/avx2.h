@@ -9,9 +9,38 @@
 namespace bitnet::cpu {
 namespace {
 
+struct Mask16 {
+  __m256 a, b;  // all bits of a lane or none
+
+  friend Mask16 operator&(Mask16 x, Mask16 y) {
+    return {_mm256_and_ps(x.a, y.a), _mm256_and_ps(x.b, y.b)};
+  }
+  friend Mask16 operator|(Mask16 x, Mask16 y) {
+    return {_mm256_or_ps(x.a, y.a), _mm256_or_ps(x.b, y.b)};
+  }
+  Mask16 operator!() const {
+    const __m256 all = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
+    return {_mm256_xor_ps(a, all), _mm256_xor_ps(b, all)};
+  }
+  static Mask16 load(const std::uint8_t* p) {
+    const __m128i zero =
+        _mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), _mm_setzero_si128());
+    return !Mask16{_mm256_castsi256_ps(_mm256_cvtepi8_epi32(zero)),
+                   _mm256_castsi256_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(zero, zero)))};
+  }
+  void store(std::uint8_t* p) const {
+    const __m256i words = _mm256_permute4x64_epi64(
+        _mm256_packs_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)), 0xD8);
+    const __m128i bytes =
+        _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_and_si128(bytes, _mm_set1_epi8(1)));
+  }
+};
+
 struct F32x16 {
   __m256 a, b;  // lanes 0 to 7, 8 to 15
 
+  using Mask = Mask16;
   static constexpr int kRegisters = 8;
 
   static F32x16 zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
@@ -77,6 +106,36 @@ struct F32x16 {
   static F32x16 min(F32x16 x, F32x16 y) {
     return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)};
   }
+  static Mask16 less(F32x16 x, F32x16 y) {
+    return {_mm256_cmp_ps(x.a, y.a, _CMP_LT_OQ), _mm256_cmp_ps(x.b, y.b, _CMP_LT_OQ)};
+  }
+  static Mask16 equal(F32x16 x, F32x16 y) {
+    return {_mm256_cmp_ps(x.a, y.a, _CMP_EQ_OQ), _mm256_cmp_ps(x.b, y.b, _CMP_EQ_OQ)};
+  }
+  static F32x16 select(Mask16 m, F32x16 yes, F32x16 no) {
+    return {_mm256_blendv_ps(no.a, yes.a, m.a), _mm256_blendv_ps(no.b, yes.b, m.b)};
+  }
+  friend F32x16 operator&(F32x16 x, F32x16 y) {
+    return {_mm256_and_ps(x.a, y.a), _mm256_and_ps(x.b, y.b)};
+  }
+  friend F32x16 operator|(F32x16 x, F32x16 y) {
+    return {_mm256_or_ps(x.a, y.a), _mm256_or_ps(x.b, y.b)};
+  }
+  static F32x16 sqrt(F32x16 x) { return {_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)}; }
+  static F32x16 floor(F32x16 x) { return {_mm256_floor_ps(x.a), _mm256_floor_ps(x.b)}; }
+  static void split(F32x16 x, F32x16* m, F32x16* e) {
+    split(x.a, &m->a, &e->a);
+    split(x.b, &m->b, &e->b);
+  }
+  void store_bf16(void* p) const {
+    const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(bf16(a), bf16(b)), 0xD8);
+    _mm256_storeu_si256(static_cast<__m256i*>(p), words);
+  }
+  void store_f16(void* p) const {
+    auto* out = static_cast<__m128i*>(p);
+    _mm_storeu_si128(out, _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
+    _mm_storeu_si128(out + 1, _mm256_cvtps_ph(b, _MM_FROUND_TO_NEAREST_INT));
+  }
   static F32x16 scale_by_power_of_2(F32x16 x, F32x16 n) {
     return {scaled(x.a, n.a), scaled(x.b, n.b)};
   }
@@ -113,6 +172,22 @@ struct F32x16 {
   static __m256 bits(__m128i bytes, int shift, int mask) {
     const __m256i wide = _mm256_srl_epi32(_mm256_cvtepu8_epi32(bytes), _mm_cvtsi32_si128(shift));
     return _mm256_cvtepi32_ps(_mm256_and_si256(wide, _mm256_set1_epi32(mask)));
+  }
+  static void split(__m256 x, __m256* m, __m256* e) {
+    const __m256i bits = _mm256_castps_si256(x);
+    const __m256i power = _mm256_and_si256(_mm256_sub_epi32(bits, _mm256_set1_epi32(0x3f2aaaab)),
+                                           _mm256_set1_epi32(static_cast<int>(0xff800000u)));
+    *m = _mm256_castsi256_ps(_mm256_sub_epi32(bits, power));
+    *e = _mm256_cvtepi32_ps(_mm256_srai_epi32(power, 23));
+  }
+  static __m256i bf16(__m256 x) {
+    const __m256i bits = _mm256_castps_si256(x);
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const __m256i rounded =
+        _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd);
+    const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+    const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    return _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, nan), 16);
   }
   static __m256 power(__m256i n) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));

@@ -9,9 +9,25 @@
 namespace bitnet::cpu {
 namespace {
 
+struct Mask16 {
+  __mmask16 m;
+
+  friend Mask16 operator&(Mask16 a, Mask16 b) { return {_kand_mask16(a.m, b.m)}; }
+  friend Mask16 operator|(Mask16 a, Mask16 b) { return {_kor_mask16(a.m, b.m)}; }
+  Mask16 operator!() const { return {_knot_mask16(m)}; }
+  static Mask16 load(const std::uint8_t* p) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return {_mm_test_epi8_mask(bytes, bytes)};
+  }
+  void store(std::uint8_t* p) const {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_maskz_set1_epi8(m, 1));
+  }
+};
+
 struct F32x16 {
   __m512 v;
 
+  using Mask = Mask16;
   static constexpr int kRegisters = 32;
 
   static F32x16 zero() { return {_mm512_setzero_ps()}; }
@@ -49,6 +65,37 @@ struct F32x16 {
   static F32x16 fma(F32x16 a, F32x16 b, F32x16 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
   static F32x16 max(F32x16 a, F32x16 b) { return {_mm512_max_ps(a.v, b.v)}; }
   static F32x16 min(F32x16 a, F32x16 b) { return {_mm512_min_ps(a.v, b.v)}; }
+  static Mask16 less(F32x16 a, F32x16 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+  static Mask16 equal(F32x16 a, F32x16 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
+  static F32x16 select(Mask16 m, F32x16 yes, F32x16 no) {
+    return {_mm512_mask_blend_ps(m.m, no.v, yes.v)};
+  }
+  friend F32x16 operator&(F32x16 a, F32x16 b) { return {_mm512_and_ps(a.v, b.v)}; }
+  friend F32x16 operator|(F32x16 a, F32x16 b) { return {_mm512_or_ps(a.v, b.v)}; }
+  static F32x16 sqrt(F32x16 x) { return {_mm512_sqrt_ps(x.v)}; }
+  static F32x16 floor(F32x16 x) {
+    return {_mm512_roundscale_ps(x.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)};
+  }
+  static void split(F32x16 x, F32x16* m, F32x16* e) {
+    const __m512i bits = _mm512_castps_si512(x.v);
+    const __m512i power = _mm512_and_si512(_mm512_sub_epi32(bits, _mm512_set1_epi32(0x3f2aaaab)),
+                                           _mm512_set1_epi32(static_cast<int>(0xff800000u)));
+    m->v = _mm512_castsi512_ps(_mm512_sub_epi32(bits, power));
+    e->v = _mm512_cvtepi32_ps(_mm512_srai_epi32(power, 23));
+  }
+  void store_bf16(void* p) const {
+    const __m512i bits = _mm512_castps_si512(v);
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i rounded =
+        _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+    const __m512i quiet = _mm512_mask_or_epi32(rounded, _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q),
+                                               bits, _mm512_set1_epi32(0x400000));
+    _mm256_storeu_si256(static_cast<__m256i*>(p),
+                        _mm512_cvtepi32_epi16(_mm512_srli_epi32(quiet, 16)));
+  }
+  void store_f16(void* p) const {
+    _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+  }
   static F32x16 scale_by_power_of_2(F32x16 x, F32x16 n) { return {_mm512_scalef_ps(x.v, n.v)}; }
   void store_low_bytes(void* p) const {
     _mm_storeu_si128(static_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_castps_si512(v)));

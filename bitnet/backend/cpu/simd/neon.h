@@ -9,9 +9,38 @@
 namespace bitnet::cpu {
 namespace {
 
+struct Mask16 {
+  uint32x4_t q0, q1, q2, q3;  // all bits of a lane or none
+
+  friend Mask16 operator&(Mask16 x, Mask16 y) {
+    return {vandq_u32(x.q0, y.q0), vandq_u32(x.q1, y.q1), vandq_u32(x.q2, y.q2),
+            vandq_u32(x.q3, y.q3)};
+  }
+  friend Mask16 operator|(Mask16 x, Mask16 y) {
+    return {vorrq_u32(x.q0, y.q0), vorrq_u32(x.q1, y.q1), vorrq_u32(x.q2, y.q2),
+            vorrq_u32(x.q3, y.q3)};
+  }
+  Mask16 operator!() const { return {vmvnq_u32(q0), vmvnq_u32(q1), vmvnq_u32(q2), vmvnq_u32(q3)}; }
+  static Mask16 load(const std::uint8_t* p) {
+    const uint8x16_t q = vld1q_u8(p);
+    const int8x16_t set = vreinterpretq_s8_u8(vtstq_u8(q, q));
+    const int16x8_t a = vmovl_s8(vget_low_s8(set)), b = vmovl_s8(vget_high_s8(set));
+    return {vreinterpretq_u32_s32(vmovl_s16(vget_low_s16(a))),
+            vreinterpretq_u32_s32(vmovl_s16(vget_high_s16(a))),
+            vreinterpretq_u32_s32(vmovl_s16(vget_low_s16(b))),
+            vreinterpretq_u32_s32(vmovl_s16(vget_high_s16(b)))};
+  }
+  void store(std::uint8_t* p) const {
+    const uint16x8_t a = vcombine_u16(vmovn_u32(q0), vmovn_u32(q1));
+    const uint16x8_t b = vcombine_u16(vmovn_u32(q2), vmovn_u32(q3));
+    vst1q_u8(p, vandq_u8(vcombine_u8(vmovn_u16(a), vmovn_u16(b)), vdupq_n_u8(1)));
+  }
+};
+
 struct F32x16 {
   float32x4_t q0, q1, q2, q3;
 
+  using Mask = Mask16;
   static constexpr int kRegisters = 8;
 
   static F32x16 zero() { return set1(0.0f); }
@@ -99,6 +128,46 @@ struct F32x16 {
   static F32x16 min(F32x16 x, F32x16 y) {
     return {less(x.q0, y.q0), less(x.q1, y.q1), less(x.q2, y.q2), less(x.q3, y.q3)};
   }
+  static Mask16 less(F32x16 x, F32x16 y) {
+    return {vcltq_f32(x.q0, y.q0), vcltq_f32(x.q1, y.q1), vcltq_f32(x.q2, y.q2),
+            vcltq_f32(x.q3, y.q3)};
+  }
+  static Mask16 equal(F32x16 x, F32x16 y) {
+    return {vceqq_f32(x.q0, y.q0), vceqq_f32(x.q1, y.q1), vceqq_f32(x.q2, y.q2),
+            vceqq_f32(x.q3, y.q3)};
+  }
+  static F32x16 select(Mask16 m, F32x16 yes, F32x16 no) {
+    return {vbslq_f32(m.q0, yes.q0, no.q0), vbslq_f32(m.q1, yes.q1, no.q1),
+            vbslq_f32(m.q2, yes.q2, no.q2), vbslq_f32(m.q3, yes.q3, no.q3)};
+  }
+  friend F32x16 operator&(F32x16 x, F32x16 y) {
+    return {both(x.q0, y.q0), both(x.q1, y.q1), both(x.q2, y.q2), both(x.q3, y.q3)};
+  }
+  friend F32x16 operator|(F32x16 x, F32x16 y) {
+    return {either(x.q0, y.q0), either(x.q1, y.q1), either(x.q2, y.q2), either(x.q3, y.q3)};
+  }
+  static F32x16 sqrt(F32x16 x) {
+    return {vsqrtq_f32(x.q0), vsqrtq_f32(x.q1), vsqrtq_f32(x.q2), vsqrtq_f32(x.q3)};
+  }
+  static F32x16 floor(F32x16 x) {
+    return {vrndmq_f32(x.q0), vrndmq_f32(x.q1), vrndmq_f32(x.q2), vrndmq_f32(x.q3)};
+  }
+  static void split(F32x16 x, F32x16* m, F32x16* e) {
+    split(x.q0, &m->q0, &e->q0);
+    split(x.q1, &m->q1, &e->q1);
+    split(x.q2, &m->q2, &e->q2);
+    split(x.q3, &m->q3, &e->q3);
+  }
+  void store_bf16(void* p) const {
+    auto* out = static_cast<std::uint16_t*>(p);
+    vst1q_u16(out, vcombine_u16(bf16(q0), bf16(q1)));
+    vst1q_u16(out + 8, vcombine_u16(bf16(q2), bf16(q3)));
+  }
+  void store_f16(void* p) const {
+    auto* out = static_cast<std::uint16_t*>(p);
+    vst1q_u16(out, vcombine_u16(f16(q0), f16(q1)));
+    vst1q_u16(out + 8, vcombine_u16(f16(q2), f16(q3)));
+  }
   static F32x16 scale_by_power_of_2(F32x16 x, F32x16 n) {
     return {scaled(x.q0, n.q0), scaled(x.q1, n.q1), scaled(x.q2, n.q2), scaled(x.q3, n.q3)};
   }
@@ -124,6 +193,27 @@ struct F32x16 {
   }
 
  private:
+  static float32x4_t both(float32x4_t x, float32x4_t y) {
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(x), vreinterpretq_u32_f32(y)));
+  }
+  static float32x4_t either(float32x4_t x, float32x4_t y) {
+    return vreinterpretq_f32_u32(vorrq_u32(vreinterpretq_u32_f32(x), vreinterpretq_u32_f32(y)));
+  }
+  static void split(float32x4_t x, float32x4_t* m, float32x4_t* e) {
+    const uint32x4_t bits = vreinterpretq_u32_f32(x);
+    const uint32x4_t power =
+        vandq_u32(vsubq_u32(bits, vdupq_n_u32(0x3f2aaaabu)), vdupq_n_u32(0xff800000u));
+    *m = vreinterpretq_f32_u32(vsubq_u32(bits, power));
+    *e = vcvtq_f32_s32(vshrq_n_s32(vreinterpretq_s32_u32(power), 23));
+  }
+  static uint16x4_t bf16(float32x4_t x) {
+    const uint32x4_t bits = vreinterpretq_u32_f32(x);
+    const uint32x4_t odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
+    const uint32x4_t rounded = vaddq_u32(vaddq_u32(bits, vdupq_n_u32(0x7fff)), odd);
+    const uint32x4_t quiet = vorrq_u32(bits, vdupq_n_u32(0x400000));
+    return vshrn_n_u32(vbslq_u32(vceqq_f32(x, x), rounded, quiet), 16);
+  }
+  static uint16x4_t f16(float32x4_t x) { return vreinterpret_u16_f16(vcvt_f16_f32(x)); }
   static float32x4_t shifted(uint16x4_t h) { return vreinterpretq_f32_u32(vshll_n_u16(h, 16)); }
   static float32x4_t greater(float32x4_t x, float32x4_t y) {
     return vbslq_f32(vcgtq_f32(x, y), x, y);

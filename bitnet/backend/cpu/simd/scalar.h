@@ -7,10 +7,40 @@
 namespace bitnet::cpu {
 namespace {
 
+/// 16 truth values, as comparisons give them.
+struct Mask16 {
+  bool lane[16];
+  friend Mask16 operator&(const Mask16& a, const Mask16& b) {
+    return map([&](int i) { return a.lane[i] && b.lane[i]; });
+  }
+  friend Mask16 operator|(const Mask16& a, const Mask16& b) {
+    return map([&](int i) { return a.lane[i] || b.lane[i]; });
+  }
+  Mask16 operator!() const {
+    return map([&](int i) { return !lane[i]; });
+  }
+  /// Which of 16 bytes are not 0.
+  static Mask16 load(const std::uint8_t* p) {
+    return map([&](int i) { return p[i] != 0; });
+  }
+  /// 16 bytes, 1 or 0.
+  void store(std::uint8_t* p) const {
+    for (int i = 0; i < 16; ++i) p[i] = lane[i];
+  }
+  template <class Fn>
+  static Mask16 map(Fn fn) {
+    Mask16 r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = fn(i);
+    return r;
+  }
+};
+
 /// 16 floats. Internal linkage: each kernel file owns its instantiations, so that no weak symbol of
 /// one ISA can be taken for another's. Not stated below: an operation acts lane by lane, rounds
 /// once (IEEE, nearest even), denormals kept.
 struct F32x16 {
+  using Mask = Mask16;
+
   float lane[16];
 
   /// How many F32x16 the register file holds; kernels choose their tiles by it.
@@ -85,6 +115,55 @@ struct F32x16 {
   static F32x16 min(const F32x16& a, const F32x16& b) {
     return map([&](int i) { return a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]; });
   }
+  /// Comparisons are false where either is NaN.
+  static Mask16 less(const F32x16& a, const F32x16& b) {
+    return Mask16::map([&](int i) { return a.lane[i] < b.lane[i]; });
+  }
+  static Mask16 equal(const F32x16& a, const F32x16& b) {
+    return Mask16::map([&](int i) { return a.lane[i] == b.lane[i]; });
+  }
+  static F32x16 select(const Mask16& m, const F32x16& yes, const F32x16& no) {
+    return map([&](int i) { return m.lane[i] ? yes.lane[i] : no.lane[i]; });
+  }
+  /// Bits are combined.
+  friend F32x16 operator&(const F32x16& a, const F32x16& b) {
+    return map([&](int i) { return from_bits(bits_of(a.lane[i]) & bits_of(b.lane[i])); });
+  }
+  friend F32x16 operator|(const F32x16& a, const F32x16& b) {
+    return map([&](int i) { return from_bits(bits_of(a.lane[i]) | bits_of(b.lane[i])); });
+  }
+  static F32x16 sqrt(const F32x16& x) {
+    return map([&](int i) { return __builtin_sqrtf(x.lane[i]); });
+  }
+  static F32x16 floor(const F32x16& x) {
+    return map([&](int i) { return __builtin_floorf(x.lane[i]); });
+  }
+  /// m * 2^e = x, 2/3 <= m < 4/3 and e integral, where x is positive, finite and not denormal;
+  /// elsewhere the same numbers on every ISA, but no split of x.
+  static void split(const F32x16& x, F32x16* m, F32x16* e) {
+    for (int i = 0; i < 16; ++i) {
+      const std::uint32_t bits = bits_of(x.lane[i]);
+      const std::uint32_t power = (bits - 0x3f2aaaabu) & 0xff800000u;  // above the bits of 2/3
+      m->lane[i] = from_bits(bits - power);
+      e->lane[i] = static_cast<float>(static_cast<std::int32_t>(power) >> 23);
+    }
+  }
+  /// Halves of 16 bits, rounded to nearest even; of NaN any NaN.
+  void store_bf16(void* p) const {
+    std::uint16_t h[16];
+    for (int i = 0; i < 16; ++i) {
+      const std::uint32_t bits = bits_of(lane[i]);
+      const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
+      h[i] = static_cast<std::uint16_t>(
+          (nan ? bits | 0x400000u : bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+    }
+    __builtin_memcpy(p, h, sizeof h);
+  }
+  void store_f16(void* p) const {
+    std::uint16_t h[16];
+    for (int i = 0; i < 16; ++i) h[i] = to_f16(lane[i]);
+    __builtin_memcpy(p, h, sizeof h);
+  }
   /// x * 2^n, rounded once; n is integral, |n| <= 200, 0.5 < |x| < 2. NaN in either gives NaN in x.
   static F32x16 scale_by_power_of_2(const F32x16& x, const F32x16& n) {
     return map([&](int i) {
@@ -121,6 +200,23 @@ struct F32x16 {
     F32x16 r;
     for (int i = 0; i < 16; ++i) r.lane[i] = fn(i);
     return r;
+  }
+  static std::uint32_t bits_of(float x) { return __builtin_bit_cast(std::uint32_t, x); }
+  static float from_bits(std::uint32_t bits) { return __builtin_bit_cast(float, bits); }
+  // As bitnet/base/half.h.
+  static std::uint16_t to_f16(float value) {
+    const std::uint32_t bits = bits_of(value), magnitude = bits & 0x7fffffffu;
+    const std::uint32_t sign = (bits >> 16) & 0x8000u;
+    std::uint32_t h;
+    if (magnitude > 0x7f800000u)
+      h = 0x7e00u;
+    else if (magnitude >= 0x477ff000u)  // 65520
+      h = 0x7c00u;
+    else if (magnitude < 0x38800000u)  // 2^-14
+      h = bits_of(from_bits(magnitude) + 0.5f) - 0x3f000000u;
+    else
+      h = (magnitude + 0xfffu + ((magnitude >> 13) & 1u) - 0x38000000u) >> 13;
+    return static_cast<std::uint16_t>(sign | h);
   }
   static float power(std::int32_t n) {
     return __builtin_bit_cast(float, static_cast<std::uint32_t>(n + 127) << 23);

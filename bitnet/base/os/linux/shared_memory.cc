@@ -253,8 +253,8 @@ bool SharedLock::lock(const ProcessIdentity& self, std::chrono::milliseconds pat
         holder_.compare_exchange_strong(holder, mine, std::memory_order_acquire))
       return true;
     if (std::chrono::steady_clock::now() >= give_up)
-      fail(Errc::io, "lock in shared memory: process " + std::to_string(holder >> kStartBits) +
-                         " keeps it");
+      fail(Errc::io,
+           "lock in shared memory: process " + std::to_string(holder >> kStartBits) + " keeps it");
     std::this_thread::sleep_for(sleep);
     sleep = std::min(2 * sleep, kLongest);
   }

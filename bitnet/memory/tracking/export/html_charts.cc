@@ -1,53 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The page's drawings. Text of the report only ever becomes textContent, never markup.
+// The page's drawings, by the helpers of bitnet/base/html_page.h.
 #include "bitnet/memory/tracking/export/html_parts.h"
 
 namespace bitnet {
 
 const char kPageCharts[] = R"js(
-const data = JSON.parse(document.getElementById("data").textContent);
-const $ = id => document.getElementById(id);
-const SVG = "http://www.w3.org/2000/svg";
-
-function fill(node, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-const el = (name, attributes = {}, ...children) =>
-  fill(document.createElement(name), attributes, children);
-const svg = (name, attributes = {}, ...children) =>
-  fill(document.createElementNS(SVG, name), attributes, children);
-
-function bytes(n) {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-  let unit = 0;
-  while (Math.abs(n) >= 1024 && unit < units.length - 1) { n /= 1024; ++unit; }
-  return (unit && n < 10 ? n.toFixed(2) : unit && n < 100 ? n.toFixed(1) : n.toFixed(0)) +
-    " " + units[unit];
-}
-const count = n => n.toLocaleString("en-US");
-const percent = x => (100 * x).toFixed(x < 0.1 ? 1 : 0) + " %";
-function duration(ms) {
-  if (ms < 1000) return ms + " ms";
-  const s = ms / 1000, short = x => +x.toFixed(x < 10 ? 2 : 1);
-  if (s < 120) return short(s) + " s";
-  return s < 7200 ? short(s / 60) + " min" : short(s / 3600) + " h";
-}
-
-function tip(event, ...lines) {
-  const box = $("tip");
-  box.replaceChildren(...lines.map(line => line instanceof Node ? line : el("div", {}, line)));
-  box.style.display = "block";
-  const x = Math.min(event.clientX + 14, innerWidth - box.offsetWidth - 8);
-  const y = Math.min(event.clientY + 14, innerHeight - box.offsetHeight - 8);
-  box.style.left = x + "px";
-  box.style.top = y + "px";
-}
-const hide_tip = () => $("tip").style.display = "none";
-const legend_item = (color, name) =>
-  el("span", {}, el("i", {style: "background:" + color}), name);
-
 // The seven largest series have colours, the others are one.
 function main_series() {
   const {series, points} = data.timeline;

@@ -6,7 +6,7 @@ namespace bitnet {
 
 extern const char kPageStyle[];
 extern const char kPageBody[];
-extern const char kPageCharts[];  // JavaScript: helpers, timeline, flame view, map
+extern const char kPageCharts[];  // JavaScript: timeline, flame view, map
 extern const char kPageTables[];  // JavaScript: figures, tables, and the start
 
 }  // namespace bitnet

@@ -5,20 +5,6 @@
 namespace bitnet {
 
 const char kPageTables[] = R"js(
-// Columns: [title, cell of a row, whether it is a number].
-function table(id, rows, columns, none) {
-  if (rows.length === 0) {
-    $(id).append(el("p", {class: "soft"}, none));
-    return;
-  }
-  const kind = column => column[2] ? {class: "num"} : {};
-  $(id).append(el("table", {},
-    el("thead", {}, el("tr", {}, ...columns.map(c => el("th", kind(c), c[0])))),
-    el("tbody", {}, ...rows.map(row =>
-      el("tr", {}, ...columns.map(c => el("td", kind(c), c[1](row))))))));
-}
-const badge = (text, bad) => el("span", {class: bad ? "badge bad" : "badge"}, text);
-
 const stacks = new Map(data.stacks.map(s => [s.site, s.frames]));
 // The innermost call outside this library's memory system, with all calls inside.
 const kMemory = /^bitnet::(memory::|(Tracker|\w*Pool|\w*Handle|\w*Heap)\b)/;

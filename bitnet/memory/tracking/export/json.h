@@ -3,7 +3,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "bitnet/base/json_writer.h"
 #include "bitnet/memory/tracking/report.h"
@@ -14,9 +13,5 @@ namespace bitnet {
 std::string to_json(const TrackingReport& report);
 /// The same as a value of a larger document.
 void write_json(JsonWriter& json, const TrackingReport& report);
-
-/// `text` with every byte that is not part of valid UTF-8 replaced by U+FFFD: names come from the
-/// program.
-std::string valid_utf8(std::string_view text);
 
 }  // namespace bitnet

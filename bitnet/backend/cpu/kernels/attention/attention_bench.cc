@@ -9,7 +9,7 @@
 
 #include "bitnet/backend/cpu/cpu_ops.h"
 #include "bitnet/backend/cpu/kernels/attention/attention.h"
-#include "bitnet/backend/cpu/kernels/float_limits_bench.h"
+#include "bitnet/backend/cpu/measured_limits.h"
 
 namespace bitnet::cpu {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "bitnet/backend/cpu/cpu_ops.h"
 #include "bitnet/backend/cpu/kernels/dense_linear/dense_linear.h"
-#include "bitnet/backend/cpu/kernels/float_limits_bench.h"
+#include "bitnet/backend/cpu/measured_limits.h"
 #include "bitnet/backend/cpu/worker_scratch.h"
 #include "bitnet/tensor/dtype.h"
 

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// log, tanh, sigmoid, GELU and pow of 16 floats: the same bits on every ISA. Errors are stated in
+// units in the last place of the result, measured over all floats (elementwise_accuracy_test.cc).
+// Polynomials are by Remez' exchange, their errors those before coefficients were rounded.
+#pragma once
+
+#include "bitnet/backend/cpu/simd/exp.h"
+
+namespace bitnet::cpu {
+
+template <class V>
+static inline V abs(V x) {
+  return x & V::set1(__builtin_bit_cast(float, 0x7fffffffu));
+}
+
+template <class V>
+static inline V sign_of(V x) {
+  return x & V::set1(-0.0f);
+}
+
+/// As std::copysign for magnitude >= 0.
+template <class V>
+static inline V with_sign(V magnitude, V x) {
+  return magnitude | sign_of(x);
+}
+
+template <class V, unsigned kTerms>
+static inline V polynomial(V x, const float (&highest_first)[kTerms]) {
+  V p = V::set1(highest_first[0]);
+  for (unsigned i = 1; i < kTerms; ++i) p = V::fma(p, x, V::set1(highest_first[i]));
+  return p;
+}
+
+/// Brings denormals into the range of split(): x = m * 2^e for positive finite x.
+template <class V>
+static inline void split_positive(V x, V* m, V* e) {
+  const auto tiny = V::less(x, V::set1(0x1p-126f));
+  V::split(V::select(tiny, x * V::set1(0x1p23f), x), m, e);
+  *e = *e - V::select(tiny, V::set1(23.0f), V::zero());
+}
+
+/// Natural logarithm; -inf of 0, NaN of negatives. log(1 + f) = f - f^2/2 + f^3 P(f), |f| <= 1/3,
+/// relative error 5e-9.
+template <class V>
+static inline V log(V x) {
+  V m, e;
+  split_positive(x, &m, &e);
+  const V f = m - V::set1(1.0f);
+  const V p = polynomial(f, {-0x1.0e2ac4p-3f, 0x1.1df348p-3f, -0x1.f03c16p-4f, 0x1.1ef19ap-3f,
+                             -0x1.55b7e6p-3f, 0x1.99ce42p-3f, -0x1.fffe5ep-3f, 0x1.55550cp-2f});
+  V y = V::fma(f * f, V::fma(f, p, V::set1(-0.5f)), f);
+  y = V::fma(e, V::set1(0x1.62e430p-1f), V::fma(e, V::set1(-0x1.05c610p-29f), y));
+  y = V::select(V::less(V::set1(0x1.fffffep127f), x), x, y);  // +inf
+  const V outside =
+      V::select(V::equal(x, V::zero()), V::set1(-__builtin_inff()), V::set1(__builtin_nanf("")));
+  return V::select(V::less(V::zero(), x), y, outside);
+}
+
+/// tanh: x + x^3 P(x^2) below 0.6 (relative error 2.6e-9), 1 - 2 / (e^(2 |x|) + 1) above.
+template <class V>
+static inline V tanh(V x) {
+  const V t = abs(x), u = x * x;
+  const V p = polynomial(
+      u, {-0x1.830c0ap-8f, 0x1.54e01cp-6f, -0x1.b89edap-5f, 0x1.1109dcp-3f, -0x1.55553ep-2f});
+  const V one = V::set1(1.0f);
+  const V large = one - V::set1(2.0f) / (exp(t + t) + one);
+  return V::select(V::less(t, V::set1(0.6f)), V::fma(x * u, p, x), with_sign(large, x));
+}
+
+/// 1 / (1 + e^-x) and its complement 1 / (1 + e^x), both to a few ulp also where they are tiny.
+/// low is added to x, as in exp().
+template <class V>
+static inline void sigmoids(V x, V low, V* of_x, V* of_minus_x) {
+  const auto negative = V::less(x, V::zero());
+  const V e = exp(-abs(x), V::select(negative, low, -low));
+  const V near_one = V::set1(1.0f) / (V::set1(1.0f) + e);
+  const V near_zero = e * near_one;
+  *of_x = V::select(negative, near_zero, near_one);
+  *of_minus_x = V::select(negative, near_one, near_zero);
+}
+
+template <class V>
+static inline V sigmoid(V x) {
+  V s, complement;
+  sigmoids(x, V::zero(), &s, &complement);
+  return s;
+}
+
+/// x within [-bound, bound], NaN kept.
+template <class V>
+static inline V clamp_magnitude(V x, float bound) {
+  return V::max(V::set1(-bound), V::min(V::set1(bound), x));
+}
+
+/// Of the normal distribution: its density at x and its tail P(|x| < X).
+/// tail(t) = e^(-t^2/2) 8/(t+4) H((t-4)/(t+4)), relative error of H 1.2e-9 for t <= 14.5, where the
+/// tail is below the smallest denormal.
+template <class V>
+static inline V normal_tail(V x, V* density) {
+  // In this order, so that NaN stays.
+  const V t = V::min(V::set1(14.5f), abs(x));
+  const V four = V::set1(4.0f), below = t + four;
+  const V h = polynomial((t - four) / below,
+                         {-0x1.848c56p-18f, -0x1.d1b020p-16f, 0x1.667cd2p-16f, 0x1.ad2716p-13f,
+                          -0x1.c99c7cp-12f, -0x1.ee54f4p-11f, 0x1.eec818p-8f, -0x1.7dff04p-6f,
+                          0x1.8c6dbap-5f, -0x1.373e3ap-4f, 0x1.82b4bcp-4f});
+  const V square = t * t, low = V::fma(t, t, -square), half = V::set1(-0.5f);
+  const V e = exp(square * half, low * half);
+  *density = e * V::set1(0x1.988454p-2f);  // 1 / sqrt(2 pi)
+  return e * (V::set1(8.0f) * h / below);
+}
+
+/// x P(X < x), X normal.
+template <class V>
+static inline V gelu(V x) {
+  V density;
+  const V tail = normal_tail(x, &density);
+  return x * V::select(V::less(x, V::zero()), tail, V::set1(1.0f) - tail);
+}
+
+template <class V>
+static inline V gelu_slope(V x) {
+  V density;
+  const V tail = normal_tail(x, &density);
+  const V below = V::select(V::less(x, V::zero()), tail, V::set1(1.0f) - tail);
+  return V::fma(clamp_magnitude(x, 14.5f), density, below);
+}
+
+// 2 sqrt(2/pi) (x + 0.044715 x^3) as a pair of floats, |x| <= 20, and its derivative.
+template <class V>
+static inline V gelu_tanh_argument(V x, V* low, V* slope) {
+  const V c0 = V::set1(0x1.988454p+0f), c0_low = V::set1(-0x1.857936p-25f);
+  const V c1 = V::set1(0x1.2444f2p-4f), c1_low = V::set1(0x1.49b16ap-29f);
+  const V a = x * x, a_low = V::fma(x, x, -a);
+  const V q = c1 * a, q_low = V::fma(c1, a, -q);
+  const V p = c0 + q;
+  const V back = p - c0;
+  const V p_low = (c0 - (p - back)) + (q - back) + q_low + c0_low + V::fma(c1_low, a, c1 * a_low);
+  const V u = x * p;
+  *low = V::fma(x, p, -u) + x * p_low;
+  *slope = V::fma(V::set1(3.0f), q, c0);
+  return u;
+}
+
+/// x / (1 + e^-u), u = 2 sqrt(2/pi) (x + 0.044715 x^3): 0.5 x (1 + tanh(u / 2)).
+template <class V>
+static inline V gelu_tanh(V x) {
+  V low, slope, s, complement;
+  const V u = gelu_tanh_argument(clamp_magnitude(x, 20.0f), &low, &slope);
+  sigmoids(u, low, &s, &complement);
+  return x * s;
+}
+
+template <class V>
+static inline V gelu_tanh_slope(V x) {
+  V low, slope, s, complement;
+  x = clamp_magnitude(x, 20.0f);
+  const V u = gelu_tanh_argument(x, &low, &slope);
+  sigmoids(u, low, &s, &complement);
+  return V::fma(x * s * complement, slope, s);
+}
+
+/// Derivative of x / (1 + e^-x).
+template <class V>
+static inline V silu_slope(V x) {
+  V s, complement;
+  sigmoids(x, V::zero(), &s, &complement);
+  return V::fma(clamp_magnitude(x, 128.0f) * s, complement, s);
+}
+
+template <class V>
+static inline V tanh_slope(V x) {
+  const V t = abs(x);
+  const V e = exp(-(t + t)), sum = V::set1(1.0f) + e;
+  return V::set1(4.0f) * e / (sum * sum);
+}
+
+/// ln(x) as a pair of floats for positive finite x: 2 artanh(s), s = (m - 1) / (m + 1),
+/// = 2 s + s^3 Q(s^2) (relative error 2.3e-11).
+template <class V>
+static inline V log_pair(V x, V* low) {
+  V m, e;
+  split_positive(x, &m, &e);
+  const V one = V::set1(1.0f), above = m - one;  // exact
+  const V sum = m + one, sum_low = m - (sum - one);
+  const V s = above / sum;
+  const V s_low = V::fma(-s, sum_low, V::fma(-s, sum, above)) / sum;
+  const V u = s * s;
+  const V q = polynomial(u, {0x1.eda3a8p-3f, 0x1.23e8dap-2f, 0x1.999be0p-2f, 0x1.555554p-1f});
+  const V twice = s + s;
+  // e ln2 in two parts, the first exact: e has 8 bits, its factor 15.
+  const V whole = e * V::set1(0x1.62e4p-1f);
+  const V high = whole + twice;
+  const V back = high - whole;
+  const V lost = (whole - (high - back)) + (twice - back);
+  const V small = lost + (V::fma(s * u, q, s_low + s_low) + e * V::set1(0x1.7f7d1cp-20f));
+  const V sum_of_all = high + small;
+  *low = small - (sum_of_all - high);
+  return sum_of_all;
+}
+
+/// x^y as IEEE 754 says: pow(x, 0) = pow(1, y) = 1; negative x needs an integral y.
+template <class V>
+static inline V pow(V x, V y) {
+  const V zero = V::zero(), one = V::set1(1.0f), inf = V::set1(__builtin_inff());
+  const V nan = V::set1(__builtin_nanf(""));
+  const V magnitude = abs(x);
+  const auto finite = V::less(magnitude, inf);
+  const auto normal = finite & V::less(zero, magnitude);
+  V low;
+  const V high = log_pair(V::select(normal, magnitude, one), &low);
+  // Beyond +-200 the result is 0 or inf whatever the exact exponent is, and products stay finite.
+  const V times = clamp_magnitude(y, 0x1p40f);
+  const V product = times * high;
+  const auto within = V::less(abs(product), V::set1(200.0f));
+  const V rest = V::select(within, V::fma(times, high, -product) + times * low, zero);
+  V result = exp(product, rest);
+  // 0 and inf.
+  const auto grows = V::less(zero, y);
+  const V of_zero = V::select(grows, zero, inf), of_inf = V::select(grows, inf, zero);
+  result = V::select(V::equal(magnitude, zero), of_zero, result);
+  result = V::select(V::equal(magnitude, inf), of_inf, result);
+  const auto integral = V::equal(V::floor(y), y);
+  const V half = y * V::set1(0.5f);
+  const auto odd = integral & !V::equal(V::floor(half), half) & V::less(abs(y), V::set1(0x1p24f));
+  const auto minus = V::less(with_sign(one, x), zero);  // -0 too
+  result = V::select(minus & odd, -result, result);
+  result = V::select(V::less(x, zero) & finite & !integral, nan, result);
+  result = V::select(V::equal(x, x) & V::equal(y, y), result, nan);
+  // (-1)^inf = 1 as well
+  const auto unit = V::equal(x, one) | (V::equal(magnitude, one) & V::equal(abs(y), inf));
+  return V::select(V::equal(y, zero) | unit, one, result);
+}
+
+}  // namespace bitnet::cpu

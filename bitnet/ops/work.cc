@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "bitnet/ops/work.h"
+
+namespace bitnet {
+namespace {
+
+constexpr std::int64_t kFloat = sizeof(float);
+
+profile::Work work(std::int64_t bytes, std::int64_t float_ops, std::int64_t int8_ops = 0) noexcept {
+  return {static_cast<std::uint64_t>(bytes), static_cast<std::uint64_t>(float_ops),
+          static_cast<std::uint64_t>(int8_ops)};
+}
+
+}  // namespace
+
+// The maximum, the product, the rounding; the sum is one of integers, not of products.
+profile::Work work_of(const QuantizeArgs& a) noexcept {
+  const std::int64_t scale_and_sum = 8;
+  return work(a.tokens * (a.cols * kFloat + a.cols + scale_and_sum), 3 * a.tokens * a.cols);
+}
+
+profile::Work work_of(const TernaryLinearArgs& a) noexcept {
+  const std::int64_t cols = a.blocks * 128, token = cols + 8;  // integers, their sum, a scale
+  return work(a.rows * a.blocks * 32 + a.tokens * token + a.tokens * a.rows * kFloat,
+              a.tokens * a.rows, 2 * a.tokens * a.rows * cols);
+}
+
+// x^2 added; times r and the weight. A row's own five are left out.
+profile::Work work_of(const RmsNormArgs& a) noexcept {
+  return work((2 * a.tokens + 1) * a.cols * kFloat, 4 * a.tokens * a.cols);
+}
+
+profile::Work work_of(const DenseLinearArgs& a) noexcept {
+  return work(a.rows * a.row_bytes + a.tokens * (a.cols + a.rows) * kFloat,
+              2 * a.tokens * a.rows * a.cols);
+}
+
+// Maximum, w / d, rounding, d * q, w - s: five; three squares added: six.
+profile::Work work_of(const SketchArgs& a) noexcept {
+  return work(a.rows * (a.row_bytes + a.out_row_bytes + 3 * kFloat), 11 * a.rows * a.cols);
+}
+
+profile::Work work_of(const EmbedArgs& a) noexcept {
+  return work(a.tokens * (a.row_bytes + a.cols * kFloat), 0);
+}
+
+profile::Work work_of(const GatedActivationArgs& a) noexcept {
+  const std::int64_t count = a.tokens * a.cols;
+  return work(3 * count * kFloat, (a.kind == GatedActivation::relu2 ? 3 : 4) * count);
+}
+
+profile::Work work_of(const AddArgs& a) noexcept {
+  const std::int64_t count = a.tokens * a.cols;
+  return work(3 * count * kFloat, count);
+}
+
+// A pair takes two products and two fused multiply-adds.
+profile::Work work_of(const RopeArgs& a) noexcept {
+  const std::int64_t count = a.tokens * a.heads * a.dim;
+  return work((2 * count + a.tokens * a.dim) * kFloat, 3 * count);
+}
+
+profile::Work work_of(const KvWriteArgs& a) noexcept {
+  return work(4 * a.tokens * a.kv_heads * a.dim * kFloat, 0);
+}
+
+// For each position that a token sees: two dot products of `dim`, the scale, the difference to the
+// maximum, the maximum, exp, the sum. The division at the end is one a number.
+profile::Work work_of(const AttentionArgs& a) noexcept {
+  const std::int64_t positions = a.first_position + a.tokens;
+  const std::int64_t seen = a.tokens * a.first_position + a.tokens * (a.tokens + 1) / 2;
+  return work((2 * a.tokens * a.heads + 2 * positions * a.kv_heads) * a.dim * kFloat,
+              a.heads * (seen * (4 * a.dim + 5) + a.tokens * a.dim));
+}
+
+}  // namespace bitnet

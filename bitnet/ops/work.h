@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// What ops must read, write and compute at least, for the profiler: bytes of operands counted once
+// each, whatever caches do; operations of the formulas in ops/args.h. exp, a square root, a
+// division, a maximum, a rounding count as one operation; indices and conversions as none.
+#pragma once
+
+#include <type_traits>
+
+#include "bitnet/base/thread_pool.h"
+#include "bitnet/ops/args.h"
+#include "bitnet/profile/profiler.h"
+
+namespace bitnet {
+
+profile::Work work_of(const QuantizeArgs& args) noexcept;
+profile::Work work_of(const TernaryLinearArgs& args) noexcept;
+profile::Work work_of(const RmsNormArgs& args) noexcept;
+profile::Work work_of(const DenseLinearArgs& args) noexcept;
+profile::Work work_of(const SketchArgs& args) noexcept;
+profile::Work work_of(const EmbedArgs& args) noexcept;
+profile::Work work_of(const GatedActivationArgs& args) noexcept;
+profile::Work work_of(const AddArgs& args) noexcept;
+profile::Work work_of(const RopeArgs& args) noexcept;
+profile::Work work_of(const KvWriteArgs& args) noexcept;
+profile::Work work_of(const AttentionArgs& args) noexcept;
+
+/// Runs an entry of the op table in a span of that name.
+template <class Args>
+void run_in_span(profile::Name name, void (*run)(const Args&, ThreadPool&),
+                 const std::type_identity_t<Args>& args, ThreadPool& threads) {
+  const profile::Span span(name, [&] { return work_of(args); });
+  run(args, threads);
+}
+
+}  // namespace bitnet

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Counts of work against the formulas of ops/args.h walked through one number at a time.
+#include "bitnet/ops/work.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <vector>
+
+#include "bitnet/ops/attention.h"
+#include "bitnet/ops/elementwise.h"
+#include "bitnet/ops/linear.h"
+#include "bitnet/runtime/runtime.h"
+
+namespace bitnet {
+namespace {
+
+using profile::Work;
+
+constexpr std::int64_t kTokens = 3, kRows = 5, kCols = 256;
+
+// Bytes of operands, and operations as a walk through the formula meets them.
+struct Counter {
+  std::uint64_t bytes = 0, ops = 0;
+
+  template <class T>
+  void operand(std::int64_t count) {
+    bytes += static_cast<std::uint64_t>(count) * sizeof(T);
+  }
+  void each(std::int64_t count, std::initializer_list<const char*> formula) {
+    for (std::int64_t i = 0; i < count; ++i) ops += formula.size();
+  }
+  Work as_float() const { return {bytes, ops, 0}; }
+};
+
+TEST(WorkOf, Quantize) {
+  QuantizeArgs args{};
+  args.tokens = kTokens;
+  args.cols = kCols;
+  Counter c;
+  c.operand<float>(kTokens * kCols);        // x
+  c.operand<std::int8_t>(kTokens * kCols);  // q
+  c.operand<float>(kTokens);
+  c.operand<std::int32_t>(kTokens);
+  c.each(kTokens * kCols, {"max", "*", "round"});
+  EXPECT_EQ(work_of(args), c.as_float());
+}
+
+TEST(WorkOf, TernaryLinear) {
+  TernaryLinearArgs args{};
+  args.rows = kRows;
+  args.blocks = kCols / 128;
+  args.tokens = kTokens;
+  Counter c, products;
+  c.operand<std::uint8_t>(kRows * kCols / 4);
+  c.operand<std::int8_t>(kTokens * kCols);
+  c.operand<std::int32_t>(kTokens);  // activation_sum
+  c.operand<float>(kTokens);         // token_scale
+  c.operand<float>(kTokens * kRows);
+  products.each(kTokens * kRows * kCols, {"*", "+"});
+  c.each(kTokens * kRows, {"* token_scale"});
+  EXPECT_EQ(work_of(args), (Work{c.bytes, c.ops, products.ops}));
+}
+
+TEST(WorkOf, RmsNorm) {
+  RmsNormArgs args{};
+  args.tokens = kTokens;
+  args.cols = kCols;
+  Counter c;
+  c.operand<float>(kTokens * kCols);  // x
+  c.operand<float>(kCols);            // weight
+  c.operand<float>(kTokens * kCols);  // out
+  c.each(kTokens * kCols, {"x * x", "+", "x * r", "* weight"});
+  EXPECT_EQ(work_of(args), c.as_float());
+}
+
+TEST(WorkOf, DenseLinear) {
+  DenseLinearArgs args{};
+  args.rows = kRows;
+  args.row_bytes = 2 * kCols;
+  args.cols = kCols;
+  args.tokens = kTokens;
+  Counter c;
+  c.operand<std::uint16_t>(kRows * kCols);
+  c.operand<float>(kTokens * kCols);
+  c.operand<float>(kTokens * kRows);
+  c.each(kTokens * kRows * kCols, {"*", "+"});
+  EXPECT_EQ(work_of(args), c.as_float());
+}
+
+TEST(WorkOf, SketchAndEmbed) {
+  SketchArgs sketch{};
+  sketch.rows = kRows;
+  sketch.cols = kCols;
+  sketch.row_bytes = 2 * kCols;
+  sketch.out_row_bytes = kCols / 32 * 34;
+  Counter s;
+  s.operand<std::uint16_t>(kRows * kCols);
+  s.operand<std::uint8_t>(kRows * kCols / 32 * 34);
+  s.operand<float>(kRows * 3);
+  s.each(kRows * kCols,
+         {"max", "w / d", "round", "d * q", "w - s", "w * w", "+", "s * s", "+", "(w - s)^2", "+"});
+  EXPECT_EQ(work_of(sketch), s.as_float());
+
+  EmbedArgs embed{};
+  embed.tokens = kTokens;
+  embed.cols = kCols;
+  embed.row_bytes = 2 * kCols;
+  Counter e;
+  e.operand<std::uint16_t>(kTokens * kCols);
+  e.operand<float>(kTokens * kCols);
+  EXPECT_EQ(work_of(embed), e.as_float());
+}
+
+TEST(WorkOf, Elementwise) {
+  AddArgs add{};
+  add.tokens = kTokens;
+  add.cols = kCols;
+  Counter a;
+  a.operand<float>(3 * kTokens * kCols);  // x twice, y
+  a.each(kTokens * kCols, {"+"});
+  EXPECT_EQ(work_of(add), a.as_float());
+
+  GatedActivationArgs gated{};
+  gated.tokens = kTokens;
+  gated.cols = kCols;
+  gated.kind = GatedActivation::relu2;
+  Counter relu2, silu;
+  relu2.operand<float>(3 * kTokens * kCols);
+  relu2.each(kTokens * kCols, {"max", "square", "* u"});
+  EXPECT_EQ(work_of(gated), relu2.as_float());
+  gated.kind = GatedActivation::silu;
+  silu.operand<float>(3 * kTokens * kCols);
+  silu.each(kTokens * kCols, {"exp", "1 +", "g /", "* u"});
+  EXPECT_EQ(work_of(gated), silu.as_float());
+}
+
+TEST(WorkOf, RopeAndKvWrite) {
+  constexpr std::int64_t kHeads = 4, kDim = 32;
+  RopeArgs rope{};
+  rope.tokens = kTokens;
+  rope.heads = kHeads;
+  rope.dim = kDim;
+  Counter r;
+  r.operand<float>(2 * kTokens * kHeads * kDim);  // x, twice
+  r.operand<float>(2 * kTokens * kDim / 2);       // cos, sin
+  r.each(kTokens * kHeads * kDim / 2, {"a * cos", "-b * sin", "+", "b * cos", "a * sin", "+"});
+  EXPECT_EQ(work_of(rope), r.as_float());
+
+  KvWriteArgs write{};
+  write.tokens = kTokens;
+  write.kv_heads = kHeads;
+  write.dim = kDim;
+  Counter w;
+  w.operand<float>(2 * kTokens * kHeads * kDim);  // k, v
+  w.operand<float>(2 * kTokens * kHeads * kDim);  // keys, values
+  EXPECT_EQ(work_of(write), w.as_float());
+}
+
+TEST(WorkOf, Attention) {
+  constexpr std::int64_t kHeads = 4, kKvHeads = 2, kDim = 32, kFirst = 10;
+  AttentionArgs args{};
+  args.tokens = kTokens;
+  args.heads = kHeads;
+  args.kv_heads = kKvHeads;
+  args.dim = kDim;
+  args.first_position = kFirst;
+  args.capacity = 64;  // is not read beyond the positions
+  Counter c;
+  c.operand<float>(2 * kTokens * kHeads * kDim);               // q, out
+  c.operand<float>(2 * (kFirst + kTokens) * kKvHeads * kDim);  // keys, values
+  for (std::int64_t t = 0; t < kTokens; ++t)
+    for (std::int64_t h = 0; h < kHeads; ++h) {
+      for (std::int64_t j = 0; j <= kFirst + t; ++j) {
+        c.each(kDim, {"q * key", "+"});
+        c.each(1, {"* scale", "max", "s - m", "exp", "z +"});
+        c.each(kDim, {"e * value", "+"});
+      }
+      c.each(kDim, {"/ z"});
+    }
+  EXPECT_EQ(work_of(args), c.as_float());
+}
+
+// What the front functions pass on: a span of their name, with the work of their arguments.
+class SpansOfOps : public ::testing::Test {
+ protected:
+  SpansOfOps() { profile::start(); }
+  ~SpansOfOps() override { profile::stop(); }
+  static std::map<std::string, profile::Totals> ops() {
+    std::map<std::string, profile::Totals> found;
+    for (const profile::Op& op : profile::report().ops) found[op.name] = op.totals;
+    return found;
+  }
+  Runtime runtime_{2};
+};
+
+TEST_F(SpansOfOps, TernaryLinearCountsRealColumnsAndScales) {
+  constexpr std::int64_t kOdd = 200;  // two blocks, not full
+  const std::vector<float> x(kTokens * kOdd, 0.5f);
+  QuantizedRows rows(kTokens, kOdd, default_pool());
+  quantize(runtime_.context(), {x.data(), kTokens, kOdd, kOdd}, rows);
+  TernaryMatrix w;
+  w.codes = Tensor::allocate(DType::ternary2, {kRows, kOdd});
+  std::fill_n(w.codes.mutable_data(), w.codes.size_bytes(), std::byte{0x55});
+  std::vector<float> out(kTokens * kRows);
+  LinearScratch scratch(kTokens, kRows, default_pool());
+  const auto run = [&] {
+    profile::clear();
+    ternary_linear(runtime_.context(), w, rows, {out.data(), kTokens, kRows, kRows}, scratch);
+    const auto found = ops();
+    EXPECT_EQ(found.size(), 1u);
+    EXPECT_EQ(found.at("ternary_linear").count, 1u);
+    return found.at("ternary_linear").work;
+  };
+  const Work one_scale = run();
+  EXPECT_EQ(one_scale.int8_ops, 2u * kTokens * kRows * kOdd);
+  w.granularity = ScaleGranularity::row;
+  w.scales.assign(kRows, 1.0f);
+  const Work scale_of_rows = run();
+  EXPECT_EQ(scale_of_rows.bytes, one_scale.bytes + kRows * sizeof(float));
+  EXPECT_EQ(scale_of_rows.float_ops, one_scale.float_ops + kTokens * kRows);
+  w.granularity = ScaleGranularity::group;
+  w.group_cols = 256;
+  EXPECT_EQ(run().float_ops, one_scale.float_ops + 2 * kTokens * kRows);
+}
+
+TEST_F(SpansOfOps, EveryOpHasOne) {
+  const OpContext context = runtime_.context();
+  std::vector<float> a(kTokens * kCols, 0.5f), b(kTokens * kCols, 0.25f);
+  const MatrixView<float> x{a.data(), kTokens, kCols, kCols}, y{b.data(), kTokens, kCols, kCols};
+  Tensor weight = Tensor::allocate(DType::f32, {kRows, kCols});
+  std::fill_n(weight.as_mutable<float>(), kRows * kCols, 0.5f);
+  Tensor norm = Tensor::allocate(DType::f32, {1, kCols});
+  std::fill_n(norm.as_mutable<float>(), kCols, 1.0f);
+  std::vector<float> out(kTokens * kRows), cos(kTokens * 16, 1.0f), squares(3 * kRows);
+  add(context, x, y);
+  gated_activation(context, GatedActivation::relu2, x, y, x);
+  rms_norm(context, x, norm, 1e-5f, x);
+  dense_linear(context, weight, x, {out.data(), kTokens, kRows, kRows});
+  Tensor sketched = Tensor::allocate(DType::q8_0, {kRows, kCols});
+  sketch(context, weight, sketched, squares);
+  const std::vector<std::int32_t> ids{0, 1, 2};
+  embed(context, weight, ids, x);
+  rope(context, x, 32, {cos.data(), kTokens, 16, 16}, {cos.data(), kTokens, 16, 16});
+  std::vector<float> keys(kCols * 16), values(kCols * 16);
+  const KvLayerView cache{keys.data(), values.data(), 16, kCols / 32, 32};
+  kv_write(context, x, y, cache, 0);
+  attention(context, x, cache, 0, 1.0f, y);
+  const auto found = ops();
+  for (const char* name : {"add", "gated_activation", "rms_norm", "dense_linear", "sketch", "embed",
+                           "rope", "kv_write", "attention"}) {
+    ASSERT_TRUE(found.contains(name)) << name;
+    EXPECT_EQ(found.at(name).count, 1u) << name;
+    EXPECT_GT(found.at(name).work.bytes, 0u) << name;
+  }
+  EXPECT_EQ(found.at("dense_linear").work.float_ops, 2u * kTokens * kRows * kCols);
+  EXPECT_EQ(found.size(), 9u);
+}
+
+}  // namespace
+}  // namespace bitnet
