@@ -165,7 +165,7 @@ TEST(SafetensorsWriter, TensorsOfEveryTypeComeBack) {
   std::mt19937 random(3);
   for (const DType type : {DType::f64, DType::f32, DType::f16, DType::bf16, DType::i64, DType::i32,
                            DType::i8, DType::u8, DType::u16})
-    for (const Shape& shape : {Shape{}, Shape{3}, Shape{0, 4}, Shape{2, 3, 5}}) {
+    for (const Shape& shape : {Shape{}, Shape{3}, Shape{0, 4}, Shape{2, 3, 5}, Shape{300, 1000}}) {
       Tensor tensor = Tensor::allocate(type, shape);
       for (std::size_t i = 0; i < tensor.size_bytes(); ++i)
         tensor.mutable_data()[i] = static_cast<std::byte>(random());

@@ -170,6 +170,14 @@ TEST(Dlpack, StridedAndUnalignedArraysAreCopiedAndGivenBackAtOnce) {
             0);
 }
 
+TEST(Dlpack, StridesThatAreNeverTakenMayBeAnything) {
+  Foreign foreign;
+  foreign.shape = {1, 3};
+  foreign.strides = {INT64_MAX, 1};
+  const Tensor tensor = from_dlpack(&foreign.managed);
+  EXPECT_EQ(tensor.data(), reinterpret_cast<std::byte*>(foreign.values.data()));
+}
+
 TEST(Dlpack, WritableArraysCanBeWritten) {
   Foreign foreign;
   dlpack_mutable_view(foreign.managed).at<float>({1, 2}) = 42;
@@ -228,15 +236,17 @@ TEST(DlpackHostile, SubByteIntegersHaveToBePackedRows) {
   refused([](Foreign& f) { f.managed.flags = dlpack::kSubbytePadded; });
   refused([](Foreign& f) { f.strides = {1, 2}; });
   EXPECT_EQ(code_of([&] { read([](Foreign& f) { f.shape = {0, INT64_MAX - 1}; }); }), std::nullopt);
-  EXPECT_EQ(code_of([&] {
-              read([](Foreign& f) {
-                f.shape = {0, INT64_MAX - 1, 4};
-                f.managed.array.shape = f.shape.data();
-                f.managed.array.ndim = 3;
-                f.managed.array.strides = nullptr;
-              });
-            }),
-            Errc::invalid_argument);
+  for (const std::vector<std::int64_t>& shape :
+       {std::vector<std::int64_t>{0, INT64_MAX - 1, 4}, {0, 3, std::int64_t{1} << 62}})
+    EXPECT_EQ(code_of([&] {
+                read([&](Foreign& f) {
+                  f.shape = shape;
+                  f.managed.array.shape = f.shape.data();
+                  f.managed.array.ndim = 3;
+                  f.managed.array.strides = nullptr;
+                });
+              }),
+              Errc::invalid_argument);
   refused([](Foreign& f) { f.shape = {2, 3}, f.strides = {3, 1}; });
 }
 
