@@ -122,16 +122,19 @@ class HeaderReader {
     if (!shape.is_array()) fail("E_HEADER", name, shape.kind(), "an array", " shape");
     if (shape.as_array().size() > kMaxDims)
       fail("E_NDIMS", name, std::to_string(shape.as_array().size()), "at most 8 axes", " shape");
-    std::optional<std::uint64_t> bits = type.bits;
+    // Also where another axis is 0: strides are products of these.
+    std::optional<std::uint64_t> room = type.bits;
+    bool empty = false;
     for (const Json& axis : shape.as_array()) {
       const auto length = count(name, axis, "E_SHAPE", " shape");
       out.shape.push_back(static_cast<std::int64_t>(length));
-      bits = bits ? checked_mul(*bits, length) : std::nullopt;
+      room = room ? checked_mul(*room, std::max<std::uint64_t>(length, 1)) : std::nullopt;
+      empty = empty || length == 0;
     }
-    if (!bits) fail("E_SHAPE", name, "size wraps", "at most 2^64 - 1 bits", " shape");
-    if (*bits % 8 != 0 || *bits / 8 != out.size_bytes)
-      fail("E_SHAPE", name,
-           std::string(type.name) + " x shape = " + std::to_string(*bits) + " bits",
+    if (!room) fail("E_SHAPE", name, "size wraps", "at most 2^64 - 1 bits", " shape");
+    const std::uint64_t bits = empty ? 0 : *room;
+    if (bits % 8 != 0 || bits / 8 != out.size_bytes)
+      fail("E_SHAPE", name, std::string(type.name) + " x shape = " + std::to_string(bits) + " bits",
            "data_offsets span " + std::to_string(out.size_bytes) + " bytes", " shape");
   }
 
@@ -215,6 +218,18 @@ const SafetensorsTensor* SafetensorsFile::find(std::string_view name) const noex
       [&](std::uint32_t i, std::string_view wanted) { return tensors_[i].name < wanted; });
   if (at == by_name_.end() || tensors_[*at].name != name) return nullptr;
   return &tensors_[*at];
+}
+
+Tensor SafetensorsFile::read(const SafetensorsTensor& tensor, HybridMemoryPool& pool) const {
+  if (!tensor.dtype)
+    source_.fail("E_DTYPE", tensor.offset, "tensor \"" + printable(tensor.name) + "\" dtype",
+                 tensor.dtype_name, "a type that is computed with", Errc::unsupported);
+  Tensor copy = Tensor::allocate(*tensor.dtype, Shape(std::span(tensor.shape)), pool);
+  if (tensor.size_bytes > 0)
+    std::memcpy(copy.mutable_data(), bytes(tensor).data(), tensor.size_bytes);
+  source_.check_intact();
+  copy.set_name(tensor.name);
+  return copy;
 }
 
 std::optional<std::string_view> safetensors_name(DType type) noexcept {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "bitnet/io/source.h"
-#include "bitnet/tensor/dtype.h"
+#include "bitnet/tensor/tensor.h"
 
 namespace bitnet {
 
@@ -51,6 +51,10 @@ class SafetensorsFile {
   std::span<const std::byte> bytes(const SafetensorsTensor& tensor) const noexcept {
     return source_.bytes().subspan(tensor.offset, tensor.size_bytes);
   }
+  /// A copy in memory of `pool`, with its name. Throws FileError{unsupported} E_DTYPE for a type
+  /// that this library does not compute with, FileError{io} where the file shrank,
+  /// Error{out_of_memory}.
+  Tensor read(const SafetensorsTensor& tensor, HybridMemoryPool& pool = default_pool()) const;
   const Source& source() const noexcept { return source_; }
 
  private:

@@ -15,6 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (file.find(tensor.name) != &tensor) __builtin_trap();
       for (const std::byte byte : file.bytes(tensor))
         sum = static_cast<std::uint8_t>(sum + std::to_integer<std::uint8_t>(byte));
+      if (tensor.dtype && file.read(tensor).size_bytes() != tensor.size_bytes) __builtin_trap();
     }
   } catch (const bitnet::FileError&) {
   }

@@ -8,6 +8,7 @@
 #include "bitnet/io/allocation_meter.h"
 #include "bitnet/io/safetensors_writer.h"
 #include "bitnet/io/test_bytes.h"
+#include "bitnet/tensor/copy.h"
 
 namespace bitnet {
 namespace {
@@ -92,6 +93,8 @@ TEST(SafetensorsHostile, EachRuleNamesItself) {
        file_of("{" + entry("a", "U8", "[4294967296,4294967296,4]", "[0,4]") + "}", 4), "E_SHAPE"},
       {"bits wrap", file_of("{" + entry("a", "U8", "[2305843009213693952]", "[0,0]") + "}", 0),
        "E_SHAPE"},
+      {"shape wraps beside a 0",
+       file_of("{" + entry("a", "U8", "[0,4611686018427387904,4]", "[0,0]") + "}", 0), "E_SHAPE"},
       {"negative dim", file_of("{" + entry("a", "U8", "[-4]", "[0,4]") + "}", 4), "E_SHAPE"},
       {"9 axes", file_of("{" + entry("a", "U8", "[1,1,1,1,1,1,1,1,4]", "[0,4]") + "}", 4),
        "E_NDIMS"},
@@ -153,6 +156,42 @@ TEST(SafetensorsWriter, RoundTripsAndReproducesFilesByteForByte) {
   EXPECT_EQ(os::read_file(folder / "b", 1 << 20), os::read_file(folder / "a", 1 << 20));
   const SafetensorsItem swapped[] = {items[1], items[0]};
   EXPECT_THROW(write_safetensors_verbatim(folder / "b", file.header(), swapped), Error);
+}
+
+TEST(SafetensorsWriter, TensorsOfEveryTypeComeBack) {
+  const testing::TemporaryFolder folder;
+  std::vector<Tensor> tensors;
+  std::vector<SafetensorsItem> items;
+  std::mt19937 random(3);
+  for (const DType type : {DType::f64, DType::f32, DType::f16, DType::bf16, DType::i64, DType::i32,
+                           DType::i8, DType::u8, DType::u16})
+    for (const Shape& shape : {Shape{}, Shape{3}, Shape{0, 4}, Shape{2, 3, 5}, Shape{300, 1000}}) {
+      Tensor tensor = Tensor::allocate(type, shape);
+      for (std::size_t i = 0; i < tensor.size_bytes(); ++i)
+        tensor.mutable_data()[i] = static_cast<std::byte>(random());
+      tensor.set_name(std::string(info(type).name) + to_string(shape));
+      tensors.push_back(tensor);
+      items.push_back(safetensors_item(tensor.name(), tensor));
+    }
+  const TensorView turned = tensors[3].view().transpose(0, 2);
+  tensors.push_back(contiguous(turned));
+  tensors.back().set_name("turned");
+  items.push_back(safetensors_item("turned", turned));
+  write_safetensors(folder / "a", items, {{"note", "kept"}});
+  const SafetensorsFile file(folder / "a");
+  EXPECT_EQ(file.metadata(), (SafetensorsFile::Metadata{{"note", "kept"}}));
+  ASSERT_EQ(file.tensors().size(), tensors.size());
+  for (const Tensor& tensor : tensors) {
+    const Tensor seen = file.read(*file.find(tensor.name()));
+    EXPECT_EQ(seen.name(), tensor.name());
+    EXPECT_EQ(seen.dtype(), tensor.dtype());
+    EXPECT_EQ(seen.shape(), tensor.shape());
+    EXPECT_TRUE(std::ranges::equal(std::span(seen.data(), seen.size_bytes()),
+                                   std::span(tensor.data(), tensor.size_bytes())));
+  }
+  const std::string other = file_of("{" + entry("m", "BOOL", "[4]", "[0,4]") + "}", 4);
+  const SafetensorsFile masks(testing::as_bytes(other), "t");
+  EXPECT_THROW(masks.read(masks.tensors()[0]), FileError);
 }
 
 TEST(SafetensorsWriter, RefusesWhatDoesNotAddUp) {

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "bitnet/base/checked.h"
 #include "bitnet/io/json.h"
+#include "bitnet/io/whole_rows.h"
 
 namespace bitnet {
 namespace {
@@ -82,6 +84,17 @@ void refuse_repeated_names(std::span<const SafetensorsItem> items) {
 }
 
 }  // namespace
+
+SafetensorsItem safetensors_item(std::string name, const TensorView& view) {
+  const auto rows = std::make_shared<const WholeRows>(view);
+  const auto dims = view.shape().dims();
+  return {std::move(name), view.dtype(), {dims.begin(), dims.end()}, [rows](const ByteSink& sink) {
+            constexpr std::size_t kPiece = std::size_t{1} << 20;  // the sink keeps what it is given
+            const std::span<const std::byte> bytes = rows->bytes();
+            for (std::size_t at = 0; at < bytes.size(); at += kPiece)
+              sink(bytes.subspan(at, std::min(kPiece, bytes.size() - at)));
+          }};
+}
 
 void write_safetensors(const std::string& path, std::span<const SafetensorsItem> items,
                        const SafetensorsFile::Metadata& metadata) {

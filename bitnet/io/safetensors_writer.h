@@ -10,7 +10,7 @@
 
 #include "bitnet/io/safetensors.h"
 #include "bitnet/io/tensor_bytes.h"
-#include "bitnet/tensor/dtype.h"
+#include "bitnet/tensor/view.h"
 
 namespace bitnet {
 
@@ -20,6 +20,10 @@ struct SafetensorsItem {
   std::vector<std::int64_t> shape;
   TensorBytes bytes;  // pushes exactly dtype x shape bytes
 };
+
+/// The elements of a view in row-major order; those of a contiguous one are not copied and must
+/// outlive the writing. Throws Error{invalid_argument} where they are not in host memory.
+SafetensorsItem safetensors_item(std::string name, const TensorView& view);
 
 /// Writes the items in this order; the header is padded to a multiple of 8 with spaces.
 /// Throws Error{invalid_argument} for a block dtype, a wrong shape, a repeated name or bytes that

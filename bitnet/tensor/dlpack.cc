@@ -38,6 +38,20 @@ constexpr std::array kTypes{
   fail(code, "dlpack: " + why);
 }
 
+/// Row-major strides in elements. Other lengths count also where one is 0.
+std::array<std::int64_t, Shape::kMaxRank> element_strides(const Shape& shape) {
+  std::array<std::int64_t, Shape::kMaxRank> strides{};
+  std::uint64_t step = 1;
+  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+    strides[static_cast<std::size_t>(axis)] = static_cast<std::int64_t>(step);
+    const auto next =
+        checked_mul(step, static_cast<std::uint64_t>(std::max<std::int64_t>(shape[axis], 1)));
+    if (!next || *next > INT64_MAX) refuse("strides of a shape " + to_string(shape) + " wrap");
+    step = *next;
+  }
+  return strides;
+}
+
 /// What an exported array points to.
 template <class Struct>
 struct Export {
@@ -76,12 +90,8 @@ Struct* make_export(const Tensor& tensor) {
   array.dtype = {static_cast<std::uint8_t>(type->code), type->bits, 1};
   array.shape = made->shape.data();
   array.strides = made->strides.data();
-  std::int64_t step = 1;
-  for (int axis = array.ndim - 1; axis >= 0; --axis) {
-    made->shape[static_cast<std::size_t>(axis)] = tensor.shape()[axis];
-    made->strides[static_cast<std::size_t>(axis)] = step;
-    step *= std::max<std::int64_t>(tensor.shape()[axis], 1);
-  }
+  made->strides = element_strides(tensor.shape());
+  std::copy(tensor.shape().dims().begin(), tensor.shape().dims().end(), made->shape.begin());
   if (tensor.layout().kind == Layout::Kind::column_major) {
     std::swap(made->shape[0], made->shape[1]);
     std::swap(made->strides[0], made->strides[1]);
@@ -158,12 +168,11 @@ Strides strides_of(const Array& array, const Shape& shape, DType dtype) {
 /// Packed types: row-major only, and rows that fill whole bytes, as ours do.
 void check_packed(const Array& array, const Shape& shape, const TypeRow& type) {
   const std::int64_t cols = shape.rank() == 0 ? 1 : shape[shape.rank() - 1];
-  std::int64_t step = 1;
-  for (int axis = array.ndim - 1; axis >= 0; --axis) {
-    if (array.strides != nullptr && shape[axis] > 1 && array.strides[axis] != step)
+  const auto strides = element_strides(shape);
+  for (int axis = 0; axis < array.ndim; ++axis)
+    if (array.strides != nullptr && shape[axis] > 1 &&
+        array.strides[axis] != strides[static_cast<std::size_t>(axis)])
       refuse("strides of integers of " + std::to_string(type.bits) + " bits", Errc::unsupported);
-    step *= std::max<std::int64_t>(shape[axis], 1);
-  }
   if (cols % (8 / type.bits) != 0 && shape.num_elements() > cols)
     refuse("rows of " + std::to_string(cols) + " integers of " + std::to_string(type.bits) +
                " bits end inside a byte",

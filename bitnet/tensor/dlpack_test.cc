@@ -126,6 +126,8 @@ TEST(Dlpack, WhatDlpackCannotSayIsRefused) {
             }),
             Errc::unsupported);
   EXPECT_EQ(code_of([&] { to_dlpack(Tensor()); }), Errc::invalid_argument);
+  const Tensor hollow = Tensor::allocate(DType::u8, {0, std::int64_t{1} << 40, 1 << 30});
+  EXPECT_EQ(code_of([&] { to_dlpack(hollow); }), Errc::invalid_argument);
 }
 
 TEST(Dlpack, RowMajorArraysAreSharedAndGivenBackOnce) {
@@ -166,6 +168,14 @@ TEST(Dlpack, StridedAndUnalignedArraysAreCopiedAndGivenBackAtOnce) {
   EXPECT_FALSE(shifted.borrowed());
   EXPECT_EQ(std::memcmp(shifted.data(), reinterpret_cast<char*>(unaligned.values.data()) + 1, 24),
             0);
+}
+
+TEST(Dlpack, StridesThatAreNeverTakenMayBeAnything) {
+  Foreign foreign;
+  foreign.shape = {1, 3};
+  foreign.strides = {INT64_MAX, 1};
+  const Tensor tensor = from_dlpack(&foreign.managed);
+  EXPECT_EQ(tensor.data(), reinterpret_cast<std::byte*>(foreign.values.data()));
 }
 
 TEST(Dlpack, WritableArraysCanBeWritten) {
@@ -225,6 +235,18 @@ TEST(DlpackHostile, SubByteIntegersHaveToBePackedRows) {
   };
   refused([](Foreign& f) { f.managed.flags = dlpack::kSubbytePadded; });
   refused([](Foreign& f) { f.strides = {1, 2}; });
+  EXPECT_EQ(code_of([&] { read([](Foreign& f) { f.shape = {0, INT64_MAX - 1}; }); }), std::nullopt);
+  for (const std::vector<std::int64_t>& shape :
+       {std::vector<std::int64_t>{0, INT64_MAX - 1, 4}, {0, 3, std::int64_t{1} << 62}})
+    EXPECT_EQ(code_of([&] {
+                read([&](Foreign& f) {
+                  f.shape = shape;
+                  f.managed.array.shape = f.shape.data();
+                  f.managed.array.ndim = 3;
+                  f.managed.array.strides = nullptr;
+                });
+              }),
+              Errc::invalid_argument);
   refused([](Foreign& f) { f.shape = {2, 3}, f.strides = {3, 1}; });
 }
 

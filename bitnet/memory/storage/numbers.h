@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Little-endian numbers in the files of this folder, and the marks that they begin with.
+// Little-endian numbers in files of our own, and the marks that they begin with.
 #pragma once
 
 #include <algorithm>
