@@ -7,6 +7,7 @@
 #include "bitnet/ops/args.h"
 #include "bitnet/ops/matmul_args.h"
 #include "bitnet/ops/pointwise_args.h"
+#include "bitnet/ops/quantizer_args.h"
 #include "bitnet/ops/reduce_args.h"
 #include "bitnet/ops/row_ops.h"
 
@@ -37,6 +38,10 @@ struct OpTable {
   void (*reduce)(const ReduceArgs&, ThreadPool&);
   void (*matmul)(const MatmulArgs&, ThreadPool&);
   void (*rows)(const RowArgs&, ThreadPool&);
+  void (*quantize_rows)(const QuantizeRowsArgs&, ThreadPool&);
+  void (*abs_sum)(const AbsSumArgs&, ThreadPool&);
+  void (*dropout)(const DropoutArgs&, ThreadPool&);
+  void (*embed_grad)(const EmbedGradArgs&, ThreadPool&);
 };
 
 }  // namespace bitnet

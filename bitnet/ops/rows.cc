@@ -18,7 +18,7 @@ Tensor as_rows(const OpContext& context, const char* op, const char* operand, co
   if (x.rank() == 0 || x.dim(-1) == 0)
     fail(Errc::invalid_argument, std::string(op) + ": " + operand + " is " + to_string(x.shape()) +
                                      ", expected rows of at least one element");
-  return x.dtype() == DType::f32 ? contiguous(x) : cast(context, x, DType::f32);
+  return x.dtype() == DType::f32 ? as_contiguous(x) : cast(context, x, DType::f32);
 }
 
 Tensor as_type(const OpContext& context, const Tensor& x, DType type) {
@@ -119,7 +119,7 @@ Targets targets_of(const char* op, const TensorView& targets, const Tensor& logi
   check_on_cpu(op, "targets", targets);
   const auto dims = logits.shape().dims();
   check_shape(op, "targets", targets.shape(), Shape(dims.first(dims.size() - 1)));
-  Targets t{contiguous(targets)};
+  Targets t{as_contiguous(targets)};
   for (std::int64_t i = 0; i < logits.rows(); ++i) {
     const std::int64_t target = t.values.as<std::int64_t>()[i];
     if (target == kIgnoredTarget) continue;

@@ -102,6 +102,11 @@ Tensor contiguous(const TensorView& view, HybridMemoryPool& pool) {
   return tensor;
 }
 
+Tensor as_contiguous(const TensorView& view, HybridMemoryPool& pool) {
+  if (!view.is_contiguous()) return contiguous(view, pool);
+  return Tensor::borrow(view.dtype(), view.shape(), view.data(), nullptr);
+}
+
 Tensor relayout(const TensorView& view, const Layout& layout, HybridMemoryPool& pool) {
   require(view.rank() == 2, "relayout: the view is no matrix");
   require(!info(view.dtype()).packed(), "relayout: elements of packed types have no addresses",

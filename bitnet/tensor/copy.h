@@ -14,6 +14,10 @@ void copy(const TensorView& from, const MutableTensorView& to);
 /// The elements in row-major order in memory of `pool`.
 Tensor contiguous(const TensorView& view, HybridMemoryPool& pool = default_pool());
 
+/// The same, but where the elements lie in that order already the view's own bytes, borrowed: for
+/// as long as these live.
+Tensor as_contiguous(const TensorView& view, HybridMemoryPool& pool = default_pool());
+
 /// The matrix `view` (rank 2, not packed) in another order: a tensor of stored_shape(), its layout
 /// and the matrix' shape in its metadata. Blocks at the borders are filled up with zeros.
 Tensor relayout(const TensorView& view, const Layout& layout,

@@ -6,6 +6,7 @@
 
 #include "bitnet/base/thread_pool.h"
 #include "bitnet/ops/args.h"
+#include "bitnet/ops/quantizer_args.h"
 #include "bitnet/ops/row_ops.h"
 
 namespace bitnet::cpu {
@@ -14,6 +15,10 @@ void rms_norm(const RmsNormArgs& args, ThreadPool& pool);
 void gated_activation(const GatedActivationArgs& args, ThreadPool& pool);
 void add(const AddArgs& args, ThreadPool& pool);
 void rows(const RowArgs& args, ThreadPool& pool);
+void quantize_rows(const QuantizeRowsArgs& args, ThreadPool& pool);
+void abs_sum(const AbsSumArgs& args, ThreadPool& pool);
+void dropout(const DropoutArgs& args, ThreadPool& pool);
+void embed_grad(const EmbedGradArgs& args, ThreadPool& pool);
 void rope(const RopeArgs& args, ThreadPool& pool);
 void kv_write(const KvWriteArgs& args, ThreadPool& pool);
 /// The scratch of these two comes from worker_scratch(); std::bad_alloc where it cannot grow.

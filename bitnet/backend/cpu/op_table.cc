@@ -36,6 +36,10 @@ const OpTable& op_table() {
       .reduce = reduce,
       .matmul = matmul,
       .rows = rows,
+      .quantize_rows = quantize_rows,
+      .abs_sum = abs_sum,
+      .dropout = dropout,
+      .embed_grad = embed_grad,
   };
   return table;
 }

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "bitnet/ops/quantizers.h"
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "bitnet/ops/attention.h"
+#include "bitnet/ops/check.h"
+#include "bitnet/ops/linear.h"
+#include "bitnet/ops/pointwise.h"
+#include "bitnet/tensor/copy.h"
+
+namespace bitnet::ops {
+namespace {
+
+Tensor floats_of(const OpContext& context, const char* op, const char* operand,
+                 const TensorView& x) {
+  check_type_in(op, operand, x.dtype(), {DType::f32, DType::f16, DType::bf16});
+  check_on_cpu(op, operand, x);
+  return x.dtype() == DType::f32 ? as_contiguous(x) : cast(context, x, DType::f32);
+}
+
+bool by_mean(Quantizer kind) {
+  return kind == Quantizer::absmean_ternary || kind == Quantizer::sign;
+}
+
+DType type_of(Quantizer kind) {
+  return kind == Quantizer::absmean_ternary ? DType::ternary2
+         : kind == Quantizer::sign          ? DType::i1
+                                            : DType::i8;
+}
+
+// Scale and zero point of all rows together.
+void whole_tensor(const OpContext& context, Quantizer kind, const Tensor& x,
+                  const std::vector<double>& sums, Quantization& q) {
+  if (by_mean(kind)) {
+    double sum = 0;
+    for (const double s : sums) sum += s;
+    const double count = static_cast<double>(x.rows()) * static_cast<double>(x.cols());
+    q.scales[0] = std::max(static_cast<float>(sum / count), 1e-5f);
+    return;
+  }
+  // As one long row, whose codes are thrown away.
+  Tensor codes = Tensor::allocate(DType::i8, {x.rows() * x.cols()});
+  context.table->quantize_rows(
+      {kind, x.as<float>(), 0, reinterpret_cast<std::uint8_t*>(codes.mutable_data()), 0,
+       q.scales.data(), q.zero_points.data(), 0, false, 0, 1, x.rows() * x.cols(),
+       x.rows() * x.cols()},
+      *context.threads);
+}
+
+}  // namespace
+
+Tensor quantize(const OpContext& context, Quantizer kind, const TensorView& x,
+                const QuantizeOptions& options) {
+  const auto run = supported(context, context.table->quantize_rows, "quantize");
+  const Tensor rows = floats_of(context, "quantize", "x", x);
+  const std::int64_t cols = rows.cols();
+  require(x.rank() > 0 && cols > 0, "quantize: x has no columns");
+  Quantization q{options.granularity, 0, {}, {}};
+  std::int64_t group = cols, stride = options.granularity == ScaleGranularity::tensor ? 0 : 1;
+  if (options.granularity == ScaleGranularity::group) {
+    const std::int64_t step = kind == Quantizer::absmean_ternary ? 256
+                              : kind == Quantizer::sign          ? 8
+                                                                 : 1;
+    if (options.group_cols <= 0 || options.group_cols % step != 0)
+      fail(Errc::invalid_argument, "quantize: groups of " + std::to_string(options.group_cols) +
+                                       " columns, expected a multiple of " + std::to_string(step));
+    group = q.group_cols = options.group_cols;
+    stride = ceil_div(cols, group);
+  }
+  const std::int64_t scales = stride == 0 ? 1 : rows.rows() * stride;
+  q.scales.resize(static_cast<std::size_t>(scales));
+  if (kind == Quantizer::asymmetric_i8) q.zero_points.resize(q.scales.size());
+  if (by_mean(kind)) {
+    std::vector<double> sums(static_cast<std::size_t>(rows.rows()));
+    context.table->abs_sum({rows.as<float>(), cols, sums.data(), rows.rows(), cols},
+                           *context.threads);
+    for (std::size_t r = 0; r < sums.size(); ++r)
+      if (!std::isfinite(static_cast<float>(sums[r])))
+        fail(Errc::invalid_argument,
+             "quantize: row " + std::to_string(r) + " holds a NaN or an infinity");
+    if (stride == 0) whole_tensor(context, kind, rows, sums, q);
+  } else if (stride == 0 && rows.rows() > 0) {
+    whole_tensor(context, kind, rows, {}, q);
+  }
+  Tensor codes = Tensor::allocate(type_of(kind), x.shape());
+  run({kind, rows.as<float>(), cols, reinterpret_cast<std::uint8_t*>(codes.mutable_data()),
+       codes.row_stride_bytes(), q.scales.data(),
+       q.zero_points.empty() ? nullptr : q.zero_points.data(), stride, stride == 0, options.seed,
+       rows.rows(), cols, group},
+      *context.threads);
+  codes.set_quantization(std::move(q));
+  return codes;
+}
+
+Tensor dequantize(const OpContext& context, const Tensor& codes) {
+  require(codes.quantization().has_value(), "dequantize: the tensor has no quantization()");
+  const Quantization& q = *codes.quantization();
+  Tensor out = cast(context, codes, DType::f32);
+  const std::int64_t cols = out.cols();
+  const std::int64_t group = q.granularity == ScaleGranularity::group ? q.group_cols : cols;
+  const std::int64_t groups = q.granularity == ScaleGranularity::tensor ? 0 : ceil_div(cols, group);
+  float* values = out.as_mutable<float>();
+  context.threads->for_slices(out.rows(), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r)
+      for (std::int64_t c = 0; c < cols; ++c) {
+        const auto at = static_cast<std::size_t>(groups == 0 ? 0 : r * groups + c / group);
+        float& v = values[r * cols + c];
+        if (!q.zero_points.empty()) v -= static_cast<float>(q.zero_points[at]);
+        v *= q.scales[at];
+      }
+  });
+  return out;
+}
+
+namespace {
+
+Tensor run_dropout(const OpContext& context, const TensorView& x, const TensorView* gradient,
+                   const DropoutOptions& o) {
+  const auto run = supported(context, context.table->dropout, "dropout");
+  require(o.probability >= 0 && o.probability < 1, "dropout: the probability is not in [0, 1)");
+  check_type("dropout", "x", x.dtype(), DType::f32);
+  check_on_cpu("dropout", "x", x);
+  const Tensor rows = as_contiguous(x);
+  Tensor g, out = Tensor::allocate(DType::f32, x.shape());
+  if (gradient) {
+    check_type("dropout_backward", "gradient", gradient->dtype(), DType::f32);
+    check_shape("dropout_backward", "gradient", gradient->shape(), x.shape());
+    check_on_cpu("dropout_backward", "gradient", *gradient);
+    g = as_contiguous(*gradient);
+  }
+  run({rows.as<float>(), gradient ? g.as<float>() : nullptr, out.as_mutable<float>(),
+       x.num_elements(), o.seed, o.first, static_cast<std::uint32_t>(o.probability * 0x1p32),
+       static_cast<float>(1.0 / (1.0 - o.probability)), o.relu},
+      *context.threads);
+  return out;
+}
+
+// ids as numbers in [0, rows).
+Tensor checked_ids(const char* op, const TensorView& ids, std::int64_t rows) {
+  check_type(op, "ids", ids.dtype(), DType::i64);
+  check_on_cpu(op, "ids", ids);
+  Tensor t = as_contiguous(ids);
+  for (std::int64_t i = 0; i < ids.num_elements(); ++i) {
+    const std::int64_t id = t.as<std::int64_t>()[i];
+    if (id < 0 || id >= rows)
+      fail(Errc::invalid_argument, std::string(op) + ": id " + std::to_string(id) +
+                                       " is outside the table of " + std::to_string(rows) +
+                                       " rows");
+  }
+  return t;
+}
+
+}  // namespace
+
+Tensor dropout(const OpContext& context, const TensorView& x, const DropoutOptions& options) {
+  return run_dropout(context, x, nullptr, options);
+}
+
+Tensor dropout_backward(const OpContext& context, const TensorView& x, const TensorView& gradient,
+                        const DropoutOptions& options) {
+  return run_dropout(context, x, &gradient, options);
+}
+
+Tensor embedding(const OpContext& context, const Tensor& table, const TensorView& ids) {
+  check_rank("embedding", "table", table, 2);
+  const Tensor wide = checked_ids("embedding", ids, table.rows());
+  require(table.rows() <= INT32_MAX, "embedding: more than 2^31 - 1 rows", Errc::unsupported);
+  const Tensor narrow = cast(context, wide, DType::i32);
+  const std::int64_t count = ids.num_elements();
+  std::vector<std::int64_t> dims(ids.shape().dims().begin(), ids.shape().dims().end());
+  dims.push_back(table.cols());
+  Tensor out = Tensor::allocate(DType::f32, Shape(dims));
+  embed(context, table, {narrow.as<std::int32_t>(), static_cast<std::size_t>(count)},
+        {out.as_mutable<float>(), count, table.cols(), table.cols()});
+  return out;
+}
+
+Tensor embedding_backward(const OpContext& context, const TensorView& ids,
+                          const TensorView& gradient, std::int64_t rows) {
+  const auto run = supported(context, context.table->embed_grad, "embedding_backward");
+  const Tensor wide = checked_ids("embedding_backward", ids, rows);
+  const Tensor g = floats_of(context, "embedding_backward", "gradient", gradient);
+  require(gradient.rank() == ids.rank() + 1, "embedding_backward: gradient is not [ids..., cols]");
+  const auto dims = gradient.shape().dims();
+  check_shape("embedding_backward", "ids", ids.shape(), Shape(dims.first(dims.size() - 1)));
+  Tensor table = Tensor::allocate(DType::f32, {rows, g.cols()});
+  if (table.size_bytes() > 0) std::memset(table.mutable_data(), 0, table.size_bytes());
+  run({wide.as<std::int64_t>(), g.as<float>(), g.cols(), table.as_mutable<float>(),
+       ids.num_elements(), g.cols()},
+      *context.threads);
+  return table;
+}
+
+void rope_backward(const OpContext& context, MatrixView<float> gradient, std::int64_t dim,
+                   MatrixView<const float> cos, MatrixView<const float> sin) {
+  Tensor minus = Tensor::allocate(DType::f32, {sin.rows, sin.cols});
+  for (std::int64_t r = 0; r < sin.rows; ++r)
+    for (std::int64_t c = 0; c < sin.cols; ++c)
+      minus.as_mutable<float>()[r * sin.cols + c] = -sin.row(r)[c];
+  rope(context, gradient, dim, cos, {minus.as<float>(), sin.rows, sin.cols, sin.cols});
+}
+
+}  // namespace bitnet::ops
