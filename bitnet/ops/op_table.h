@@ -5,6 +5,7 @@
 
 #include "bitnet/base/thread_pool.h"
 #include "bitnet/ops/args.h"
+#include "bitnet/ops/flash_attention_args.h"
 
 namespace bitnet {
 
@@ -24,6 +25,8 @@ struct OpTable {
   void (*rope)(const RopeArgs&, ThreadPool&);
   void (*kv_write)(const KvWriteArgs&, ThreadPool&);
   void (*attention)(const AttentionArgs&, ThreadPool&);
+  void (*flash_attention)(const FlashAttentionArgs&, ThreadPool&);
+  void (*flash_attention_backward)(const FlashAttentionBackwardArgs&, ThreadPool&);
 };
 
 }  // namespace bitnet

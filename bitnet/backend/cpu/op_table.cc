@@ -25,6 +25,8 @@ const OpTable& op_table() {
       .rope = rope,
       .kv_write = kv_write,
       .attention = attention,
+      .flash_attention = flash_attention,
+      .flash_attention_backward = flash_attention_backward,
   };
   return table;
 }
