@@ -170,7 +170,7 @@ static inline void backward_rows(const FlashGradient& g) {
     copy_rows<V>([&](std::int64_t j) { return g.key_of(g.a.k, block + j); }, count, g.a.dim,
                  key_rows, g.dim);
     weigh<V>(g, rows, q, dout, keys, values, seen);
-    add_product<V, kFlashKeys, 1, false>(0, rows.count, g.slopes, key_rows, g.dim, g.dim, seen,
+    add_product<V, kFlashKeys, 1, false, false>(0, rows.count, g.slopes, key_rows, g.dim, g.dim, seen,
                                          nullptr, dq);
   }
   for (std::int64_t r = first; r < end; ++r)
@@ -215,9 +215,9 @@ static inline void backward_keys(const FlashGradient& g) {
       if (!find_seen(g, rows, first + block * kFlashKeys, count, seen)) continue;
       turn_seen(seen, rows.count, count, by_key);
       weigh<V>(g, rows, q, dout, keys + block * key_floats, values + block * value_floats, seen);
-      add_product<V, 1, kFlashKeys, false>(0, count, g.slopes, q_rows, g.dim, g.dim, by_key,
+      add_product<V, 1, kFlashKeys, false, false>(0, count, g.slopes, q_rows, g.dim, g.dim, by_key,
                                            nullptr, dk + block * key_floats);
-      add_product<V, 1, kFlashKeys, false>(0, count, g.weights, dout_rows, g.value_dim, g.value_dim,
+      add_product<V, 1, kFlashKeys, false, false>(0, count, g.weights, dout_rows, g.value_dim, g.value_dim,
                                            by_key, nullptr, dv + block * value_floats);
     }
   }

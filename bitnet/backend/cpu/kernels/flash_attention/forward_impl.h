@@ -115,22 +115,25 @@ static inline void attend_block(FlashUnit& u, const FlashState& s, std::int64_t 
     u.block_seen[r] = {low < 0 ? 0 : low, high > count ? count : high};
     if (r < first) u.block_seen[r] = {0, 0};
   }
-  turn([&](std::int64_t j) { return u.key_of(a.k, block + j); }, count, kFlashKeys, a.dim, u.keys);
+  // Few rows neither pay for a copy of the values nor hide the way from memory.
+  const bool few = u.job.rows < kFlashTile;
+  const auto key_of = [&](std::int64_t j) { return u.key_of(a.k, block + j); };
+  if (few)
+    turn<true>(key_of, count, kFlashKeys, a.dim, u.keys, kFlashKeys * a.k.row_stride);
+  else
+    turn(key_of, count, kFlashKeys, a.dim, u.keys);
   product<V>(tile, end, u.q, u.keys, a.dim, a.scale, u.block_seen, u.weights);
   float factor[kFlashRows];
   soften<V>(u, s, first, end, factor);
-  // Few rows do not pay for the copy; without it a power of two between rows would put all of them
-  // into a few sets of the cache.
-  const float* values = u.key_of(a.v, block);
-  std::int64_t stride = a.v.row_stride;
-  if (u.job.rows >= kFlashTile || a.value_dim % 16 != 0) {
-    copy_rows<V>([&](std::int64_t j) { return u.key_of(a.v, block + j); }, count, a.value_dim,
-                 u.values, u.columns);
-    values = u.values;
-    stride = u.columns;
-  }
-  add_product<V, kFlashKeys, 1, true>(tile, end, u.weights, values, stride, u.columns,
-                                      u.block_seen, factor, s.acc);
+  if (few && a.value_dim % 16 == 0)
+    return add_product<V, kFlashKeys, 1, true, true>(tile, end, u.weights, u.key_of(a.v, block),
+                                                     a.v.row_stride, u.columns, u.block_seen,
+                                                     factor, s.acc);
+  // In place a power of two between rows would put all of them into a few sets of the cache.
+  copy_rows<V>([&](std::int64_t j) { return u.key_of(a.v, block + j); }, count, a.value_dim,
+               u.values, u.columns);
+  add_product<V, kFlashKeys, 1, true, false>(tile, end, u.weights, u.values, u.columns, u.columns,
+                                             u.block_seen, factor, s.acc);
 }
 
 template <class V>

@@ -43,25 +43,39 @@ struct Tile {
 
 /// Calls body.template operator()<rows>(r) for tiles that together cover rows [first, end); with
 /// `first` a multiple of 8 no tile crosses one.
-template <class V, class Body>
+template <int kMost, class Body>
 static inline void for_row_tiles(std::int64_t first, std::int64_t end, const Body& body) {
   std::int64_t r = first;
-  if constexpr (kTileRows<V> >= 8)
+  if constexpr (kMost >= 8)
     for (; r + 8 <= end; r += 8) body.template operator()<8>(r);
-  for (; r + 4 <= end; r += 4) body.template operator()<4>(r);
+  if constexpr (kMost >= 4)
+    for (; r + 4 <= end; r += 4) body.template operator()<4>(r);
   for (; r + 2 <= end; r += 2) body.template operator()<2>(r);
   for (; r < end; ++r) body.template operator()<1>(r);
 }
 
+/// Fetches p[ahead] into the cache; beyond the data it does no harm.
+static inline void prefetch(const float* p, std::int64_t ahead) {
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(p) +
+                                                   static_cast<std::uintptr_t>(ahead * 4)));
+}
+
 /// out[c * width + r] = row(r)[c] for r < rows, 0 for rows <= r < width (a multiple of 4).
-template <class Row>
+/// kFetch: fetches what lies `ahead` floats behind each row.
+template <bool kFetch = false, class Row>
 static inline void turn(const Row& row, std::int64_t rows, std::int64_t width, std::int64_t columns,
-                        float* out) {
+                        float* out, [[maybe_unused]] std::int64_t ahead = 0) {
   for (std::int64_t r = 0; r < width; r += 4) {
     std::int64_t c = 0;
     if (r + 4 <= rows) {
       const float *p0 = row(r), *p1 = row(r + 1), *p2 = row(r + 2), *p3 = row(r + 3);
+      [[maybe_unused]] std::int64_t fetching = r, at = 0;
+      [[maybe_unused]] const float* fetched = p0;
       for (; c + 4 <= columns; c += 4) {
+        if constexpr (kFetch) {
+          prefetch(fetched + at, ahead);
+          if ((at += 16) >= columns) fetched = row(++fetching), at = 0;
+        }
         const Quad a = load_quad(p0 + c), b = load_quad(p1 + c);
         const Quad d = load_quad(p2 + c), e = load_quad(p3 + c);
         const Quad ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
@@ -107,12 +121,16 @@ static inline void fill(float* p, std::int64_t count, float value) {
 }
 
 /// Steps [begin, end): c of row r and step i is c[r * kRow + i * kStep].
-template <class V, int kRows, int kVectors, int kRow, int kStep>
+/// kFetch: fetches what lies a block of rows behind x.
+template <class V, int kRows, int kVectors, int kRow, int kStep, bool kFetch>
 static inline void steps(Tile<V, kRows, kVectors>& acc, const float* c, const float* x,
                          std::int64_t x_stride, std::int64_t begin, std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) {
     V column[static_cast<std::size_t>(kVectors)];
-    for (int n = 0; n < kVectors; ++n) column[n] = V::load(x + i * x_stride + n * 16);
+    for (int n = 0; n < kVectors; ++n) {
+      column[n] = V::load(x + i * x_stride + n * 16);
+      if constexpr (kFetch) prefetch(x, (i + kFlashKeys) * x_stride + n * 16);
+    }
     for (int r = 0; r < kRows; ++r) {
       const V weight = V::set1(c[r * kRow + i * kStep]);
       for (int n = 0; n < kVectors; ++n) acc.v[r][n] = V::fma(weight, column[n], acc.v[r][n]);
@@ -128,7 +146,7 @@ static inline void product_vectors(const float* c, const float* x, std::int64_t 
   Tile<V, kRows, kVectors> acc;
   for (int r = 0; r < kRows; ++r)
     for (int n = 0; n < kVectors; ++n) acc.v[r][n] = V::zero();
-  steps<V, kRows, kVectors, 1, kFlashTile>(acc, c, x, kFlashKeys, 0, length);
+  steps<V, kRows, kVectors, 1, kFlashTile, false>(acc, c, x, kFlashKeys, 0, length);
   const V factor = V::set1(scale);
   for (int r = 0; r < kRows; ++r)
     for (int n = 0; n < kVectors; ++n)
@@ -140,7 +158,7 @@ static inline void product_vectors(const float* c, const float* x, std::int64_t 
 template <class V>
 static inline void product(std::int64_t first, std::int64_t end, const float* c, const float* x,
                            std::int64_t length, float scale, const FlashSpan* seen, float* out) {
-  for_row_tiles<V>(first, end, [&]<int kRows>(std::int64_t row) {
+  for_row_tiles<kTileRows<V>>(first, end, [&]<int kRows>(std::int64_t row) {
     constexpr int kVectors = tile_vectors<V>(kRows, 4);
     std::int64_t low = kFlashKeys, high = 0;
     for (std::int64_t r = row; r < row + kRows; ++r) {
@@ -159,7 +177,7 @@ static inline void product(std::int64_t first, std::int64_t end, const float* c,
 
 /// The tile's rows take the steps of their spans only. A step that not all of them take asks each;
 /// with causal attention those are few.
-template <class V, int kRows, int kVectors, int kRow, int kStep, bool kRescale>
+template <class V, int kRows, int kVectors, int kRow, int kStep, bool kRescale, bool kFetch>
 static inline void add_tile(const float* c, const float* x, std::int64_t x_stride,
                             const FlashSpan* seen, const float* rescale, float* sums,
                             std::int64_t sum_stride) {
@@ -186,7 +204,7 @@ static inline void add_tile(const float* c, const float* x, std::int64_t x_strid
   };
   if (all.begin < all.end) {
     some(any.begin, all.begin);
-    steps<V, kRows, kVectors, kRow, kStep>(acc, c, x, x_stride, all.begin, all.end);
+    steps<V, kRows, kVectors, kRow, kStep, kFetch>(acc, c, x, x_stride, all.begin, all.end);
     some(all.end, any.end);
   } else {
     some(any.begin, any.end);
@@ -197,21 +215,22 @@ static inline void add_tile(const float* c, const float* x, std::int64_t x_strid
 
 /// sums[r][n] (times rescale[r] with kRescale) continues as a chain over the steps i of seen[r] of
 /// c[r * kRow + i * kStep] * x[i][n], for rows [first, end) and n < columns, a multiple of 16.
-template <class V, int kRow, int kStep, bool kRescale>
+template <class V, int kRow, int kStep, bool kRescale, bool kFetch>
 static inline void add_product(std::int64_t first, std::int64_t end, const float* c, const float* x,
                                std::int64_t x_stride, std::int64_t columns, const FlashSpan* seen,
                                const float* rescale, float* sums) {
-  for_row_tiles<V>(first, end, [&]<int kRows>(std::int64_t row) {
+  // From memory x comes fastest in its order, many columns at a time.
+  for_row_tiles<kFetch ? 2 : kTileRows<V>>(first, end, [&]<int kRows>(std::int64_t row) {
     constexpr int kVectors = tile_vectors<V>(kRows, 8);
     const float* weights = c + row * kRow;
     const float* factors = kRescale ? rescale + row : nullptr;
     float* to = sums + row * columns;
     std::int64_t n = 0;
     for (; n + 16 * kVectors <= columns; n += 16 * kVectors)
-      add_tile<V, kRows, kVectors, kRow, kStep, kRescale>(weights, x + n, x_stride, seen + row,
+      add_tile<V, kRows, kVectors, kRow, kStep, kRescale, kFetch>(weights, x + n, x_stride, seen + row,
                                                           factors, to + n, columns);
     for (; n < columns; n += 16)
-      add_tile<V, kRows, 1, kRow, kStep, kRescale>(weights, x + n, x_stride, seen + row, factors,
+      add_tile<V, kRows, 1, kRow, kStep, kRescale, kFetch>(weights, x + n, x_stride, seen + row, factors,
                                                    to + n, columns);
   });
 }
