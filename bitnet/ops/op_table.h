@@ -5,6 +5,7 @@
 
 #include "bitnet/base/thread_pool.h"
 #include "bitnet/ops/args.h"
+#include "bitnet/ops/flash_attention_args.h"
 #include "bitnet/ops/matmul_args.h"
 #include "bitnet/ops/pointwise_args.h"
 #include "bitnet/ops/quantizer_args.h"
@@ -42,6 +43,8 @@ struct OpTable {
   void (*abs_sum)(const AbsSumArgs&, ThreadPool&);
   void (*dropout)(const DropoutArgs&, ThreadPool&);
   void (*embed_grad)(const EmbedGradArgs&, ThreadPool&);
+  void (*flash_attention)(const FlashAttentionArgs&, ThreadPool&);
+  void (*flash_attention_backward)(const FlashAttentionBackwardArgs&, ThreadPool&);
 };
 
 }  // namespace bitnet

@@ -6,6 +6,7 @@
 
 #include "bitnet/base/thread_pool.h"
 #include "bitnet/ops/args.h"
+#include "bitnet/ops/flash_attention_args.h"
 #include "bitnet/ops/quantizer_args.h"
 #include "bitnet/ops/row_ops.h"
 
@@ -21,9 +22,11 @@ void dropout(const DropoutArgs& args, ThreadPool& pool);
 void embed_grad(const EmbedGradArgs& args, ThreadPool& pool);
 void rope(const RopeArgs& args, ThreadPool& pool);
 void kv_write(const KvWriteArgs& args, ThreadPool& pool);
-/// The scratch of these two comes from worker_scratch(); std::bad_alloc where it cannot grow.
+/// The scratch of these four comes from worker_scratch(); std::bad_alloc where it cannot grow.
 void dense_linear(const DenseLinearArgs& args, ThreadPool& pool);
 void attention(const AttentionArgs& args, ThreadPool& pool);
+void flash_attention(const FlashAttentionArgs& args, ThreadPool& pool);
+void flash_attention_backward(const FlashAttentionBackwardArgs& args, ThreadPool& pool);
 void sketch(const SketchArgs& args, ThreadPool& pool);
 void embed(const EmbedArgs& args, ThreadPool& pool);
 

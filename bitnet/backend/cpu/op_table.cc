@@ -40,6 +40,8 @@ const OpTable& op_table() {
       .abs_sum = abs_sum,
       .dropout = dropout,
       .embed_grad = embed_grad,
+      .flash_attention = flash_attention,
+      .flash_attention_backward = flash_attention_backward,
   };
   return table;
 }

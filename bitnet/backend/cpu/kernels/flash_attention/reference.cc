@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Attention with a streaming softmax and its gradient: plain C++, the definition.
+#include "bitnet/backend/cpu/kernels/flash_attention/backward_impl.h"
+#include "bitnet/backend/cpu/kernels/flash_attention/forward_impl.h"
+#include "bitnet/backend/cpu/simd/scalar.h"
+
+namespace bitnet::cpu {
+
+void flash_forward_reference(const FlashForwardJob& job) noexcept { flash_forward<F32x16>(job); }
+
+void flash_backward_reference(const FlashBackwardJob& job) noexcept { flash_backward<F32x16>(job); }
+
+}  // namespace bitnet::cpu
