@@ -206,7 +206,7 @@ TEST_P(FlashForward, RowsWithoutWeightAreZero) {
   EXPECT_NE(c.out.at(0, 0, 4, 0), 0.0f);
 }
 
-TEST(FlashForwardReference, IsNearAttentionInDouble) {
+TEST(FlashAttentionOp, IsNearAttentionInDouble) {
   std::mt19937 rng(6);
   for (const FlashShape& shape : {FlashShape{1, 4, 2, 3, 1500, 128, 64, 0, true},
                                   FlashShape{2, 2, 2, 40, 100, 40, 24, 0, false},
