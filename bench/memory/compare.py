@@ -87,7 +87,7 @@ def main():
     if arguments.quick:
         rows = [{**row, "met": None} for row in rows]
     report = {**machine.describe(), "quick": arguments.quick,
-              "allocators": {name: versions.get(name, "not installed") for name in found},
+              "versions": {name: versions.get(name, "not installed") for name in found},
               "rows": rows}
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "memory.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")

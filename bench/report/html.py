@@ -35,11 +35,11 @@ def line(row, rivals):
 
 
 def page(title, report, rivals, notes):
-    """report: machine, commit, date, quick, allocators {name: version}, rows."""
+    """report: machine, commit, date, quick, versions {name: version}, rows."""
     rows = report["rows"]
     judged = [row for row in rows if row["met"] is not None]
     met = sum(row["met"] for row in judged)
-    versions = ", ".join(f"{name}: {version}" for name, version in report["allocators"].items())
+    versions = ", ".join(f"{name}: {version}" for name, version in report["versions"].items())
     quick = "<p class=missed>A quick run: its figures mean nothing.</p>" if report["quick"] else ""
     plots = "".join(plot.bars(row, rivals) for row in rows if any(row["rivals"].get(name) for name in rivals))
     head = "".join(f"<th{' class=goal' if name == 'goal' else ''}>{escape(name)}</th>"

@@ -31,6 +31,7 @@ struct Operand {
     if (view.device() != Device{})
       refuse(op, of("device") + to_string(view.device()) + ", expected cpu", Errc::unsupported);
     constexpr std::int64_t kFloat = sizeof(float);
+    if (view.num_elements() == 0) return;
     for (int i = 0; i < rank; ++i) {
       const std::int64_t stride = view.stride(i);
       if (stride % kFloat != 0 || (kMutable && stride == 0 && view.dim(i) > 1))
@@ -38,8 +39,9 @@ struct Operand {
                        " bytes, expected a multiple of 4" + (kMutable ? " that is not 0" : ""));
     }
     if (rank == 4 && view.dim(3) > 1 && view.stride(3) != kFloat)
-      refuse(op, of("stride of the last axis") + std::to_string(view.stride(3)) +
-                     " bytes, expected 4: call contiguous() first",
+      refuse(op,
+             of("stride of the last axis") + std::to_string(view.stride(3)) +
+                 " bytes, expected 4: call contiguous() first",
              Errc::unsupported);
   }
 
@@ -100,8 +102,7 @@ void flash_attention(const OpContext& context, TensorView q, TensorView k, Tenso
   const auto run = supported(context, context.table->flash_attention, kOp);
   FlashAttentionArgs a = checked_inputs(kOp, q, k, v, options);
   Operand{kOp, "out"}.check_shape(out, {a.batch, a.heads, a.queries, a.value_dim});
-  if (logsumexp)
-    Operand{kOp, "logsumexp"}.check_shape(*logsumexp, {a.batch, a.heads, a.queries});
+  if (logsumexp) Operand{kOp, "logsumexp"}.check_shape(*logsumexp, {a.batch, a.heads, a.queries});
   if (a.batch == 0 || a.queries == 0) return;
   a.out = rows_of<float>(out);
   if (logsumexp) a.logsumexp = rows_of<float>(*logsumexp);

@@ -49,11 +49,10 @@ struct FlashAttentionArgs {
 /// The gradient of sum(out * dout) with respect to q, k and v, from what the forward pass saved.
 /// p is computed again, so that memory beyond inputs and outputs is one float a query:
 ///   p[t][j] = exp(s[t][j] - logsumexp[t])
-///   delta[t] = dot16(dout[t], out[t])   (lane i: fma chain over d = i, i + 16, …; tree of V::sum())
-///   ds[t][j] = p[t][j] * ((chain over d of dout[t][d] * v[j][d]) - delta[t])
-///   dq[t][d] = (chain over j of ds[t][j] * k[j][d]) * scale
-///   dk[j][d] = (chain over r of ds[r][j] * q[r][d]) * scale
-///   dv[j][d] = (chain over r of p[r][j] * dout[r][d])
+///   delta[t] = dot16(dout[t], out[t])   (lane i: fma chain over d = i, i + 16, …; tree of
+///   V::sum()) ds[t][j] = p[t][j] * ((chain over d of dout[t][d] * v[j][d]) - delta[t]) dq[t][d] =
+///   (chain over j of ds[t][j] * k[j][d]) * scale dk[j][d] = (chain over r of ds[r][j] * q[r][d]) *
+///   scale dv[j][d] = (chain over r of p[r][j] * dout[r][d])
 /// r runs over the queries of the kv head's group that see j: by t, then by head. A row whose
 /// logsumexp is -inf counts as seeing no key. Sums of nothing are +0.
 struct FlashAttentionBackwardArgs {

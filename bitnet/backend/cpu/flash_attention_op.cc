@@ -74,24 +74,24 @@ void flash_attention(const FlashAttentionArgs& args, ThreadPool& pool) {
   const Units units(args, wanted);
   const std::int64_t chunks = pieces(args.keys, kFlashChunk);
   const bool split = units.count < wanted && chunks > 1;
-  const std::int64_t state_floats = flash_state_floats(std::min(units.size, units.rows),
-                                                       args.value_dim);
+  const std::int64_t state_floats =
+      flash_state_floats(std::min(units.size, units.rows), args.value_dim);
   const auto states = std::make_unique_for_overwrite<float[]>(
       split ? usize(units.count * chunks * state_floats) : 0);
   const auto work = [&](std::int64_t unit, FlashStep step, std::int64_t chunk) {
     float sums[2 * kFlashRows];
     const std::int64_t rows = units.rows_of(unit);
-    FlashForwardJob job{&args,
-                        units.head(unit) / args.kv_heads,
-                        units.head(unit) % args.kv_heads,
-                        units.first(unit),
-                        rows,
-                        step,
-                        chunk,
-                        nullptr,
-                        sums,
-                        worker_scratch(flash_forward_scratch_floats(rows, args.dim,
-                                                                    args.value_dim))};
+    FlashForwardJob job{
+        &args,
+        units.head(unit) / args.kv_heads,
+        units.head(unit) % args.kv_heads,
+        units.first(unit),
+        rows,
+        step,
+        chunk,
+        nullptr,
+        sums,
+        worker_scratch(flash_forward_scratch_floats(rows, args.dim, args.value_dim))};
     if (split) job.states = states.get() + unit * chunks * state_floats;
     // A state of this unit's rows, which may be fewer.
     if (step == FlashStep::chunk) job.states += chunk * flash_state_floats(rows, args.value_dim);
@@ -103,8 +103,7 @@ void flash_attention(const FlashAttentionArgs& args, ThreadPool& pool) {
                     [&](std::int64_t unit) { work(unit, FlashStep::whole, 0); });
   for_each(pool, alone, units.count * chunks,
            [&](std::int64_t i) { work(i / chunks, FlashStep::chunk, i % chunks); });
-  for_each(pool, alone, units.count,
-           [&](std::int64_t unit) { work(unit, FlashStep::combine, 0); });
+  for_each(pool, alone, units.count, [&](std::int64_t unit) { work(unit, FlashStep::combine, 0); });
 }
 
 void flash_attention_backward(const FlashAttentionBackwardArgs& args, ThreadPool& pool) {

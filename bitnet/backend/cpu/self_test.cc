@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "bitnet/backend/cpu/self_test.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include "bitnet/backend/cpu/kernels/activation/activation.h"
 #include "bitnet/backend/cpu/kernels/attention/attention.h"
 #include "bitnet/backend/cpu/kernels/dense_linear/dense_linear.h"
+#include "bitnet/backend/cpu/kernels/flash_attention/flash_attention.h"
 #include "bitnet/backend/cpu/kernels/norm/norm.h"
 #include "bitnet/backend/cpu/kernels/quantize/quantize.h"
 #include "bitnet/backend/cpu/kernels/rope/rope.h"
@@ -248,6 +250,45 @@ void check_attention(std::vector<KernelCheck>& checks, Random& random) {
   });
 }
 
+// One batch and kv head: 15 rows over 90 keys, the last 70 of what each may see.
+void check_flash_attention(std::vector<KernelCheck>& checks, Random& random) {
+  constexpr std::int64_t group = 3, rows = kTokens * group, keys = 90, dim = 40, value_dim = 24;
+  const Tensor q = random_floats(random, rows * dim), k = random_floats(random, keys * dim),
+               v = random_floats(random, keys * value_dim),
+               dout = random_floats(random, rows * value_dim);
+  std::vector<float> out(usize(rows * value_dim)), sums(usize(2 * kFlashRows)),
+      dq(usize(rows * dim)), dk(usize(keys * dim)), dv(usize(keys * value_dim)), delta(usize(rows));
+  std::vector<float> logsumexp(usize(rows), 4.0f);
+  FlashAttentionArgs a{};
+  a.batch = a.kv_heads = 1, a.heads = group, a.queries = kTokens, a.keys = keys;
+  a.dim = dim, a.value_dim = value_dim, a.window = 70, a.causal = true, a.scale = 0.158f;
+  a.q = {q.as<float>(), 0, kTokens * dim, dim}, a.k = {k.as<float>(), 0, 0, dim};
+  a.v = {v.as<float>(), 0, 0, value_dim};
+  a.out = {out.data(), 0, kTokens * value_dim, value_dim};
+  a.logsumexp = {logsumexp.data(), 0, kTokens, 1};
+  Tensor scratch =
+      Tensor::allocate(DType::f32, {std::max(flash_forward_scratch_floats(rows, dim, value_dim),
+                                             flash_backward_scratch_floats(dim, value_dim))});
+  check(checks, "flash_attention", flash_forward_kernels(), [&](FlashForwardFn* run) {
+    run({&a, 0, 0, 0, rows, FlashStep::whole, 0, nullptr, sums.data(),
+         scratch.as_mutable<float>()});
+    return bits_of(out);
+  });
+  const FlashAttentionBackwardArgs b{a,
+                                     {dout.as<float>(), 0, kTokens * value_dim, value_dim},
+                                     {dq.data(), 0, kTokens * dim, dim},
+                                     {dk.data(), 0, 0, dim},
+                                     {dv.data(), 0, 0, value_dim}};
+  check(checks, "flash_attention_backward", flash_backward_kernels(), [&](FlashBackwardFn* run) {
+    run({&b, 0, 0, false, 0, rows, delta.data(), scratch.as_mutable<float>()});
+    run({&b, 0, 0, true, 0, keys, delta.data(), scratch.as_mutable<float>()});
+    Result result;
+    for (const auto* values : {&dq, &dk, &dv})
+      for (const std::uint32_t bits : bits_of(*values)) result.push_back(bits);
+    return result;
+  });
+}
+
 }  // namespace
 
 std::vector<KernelCheck> self_test() {
@@ -259,6 +300,7 @@ std::vector<KernelCheck> self_test() {
   check_rows(checks, random);
   check_dense(checks, random);
   check_attention(checks, random);
+  check_flash_attention(checks, random);
   return checks;
 }
 

@@ -47,9 +47,7 @@ struct FlashGradient {
     return m.data + job.batch * m.batch_stride + job.kv_head * m.head_stride + key * m.row_stride;
   }
   /// Whether the forward pass found any weight.
-  bool live(std::int64_t row) const {
-    return *row_of(a.logsumexp, row) != -__builtin_inff();
-  }
+  bool live(std::int64_t row) const { return *row_of(a.logsumexp, row) != -__builtin_inff(); }
 };
 
 }  // namespace
@@ -137,8 +135,8 @@ static inline void turn_keys(const FlashGradient& g, std::int64_t block, std::in
                              float* keys, float* values) {
   turn([&](std::int64_t j) { return g.key_of(g.a.k, block + j); }, count, kFlashKeys, g.a.dim,
        keys);
-  turn([&](std::int64_t j) { return g.key_of(g.a.v, block + j); }, count, kFlashKeys,
-       g.a.value_dim, values);
+  turn([&](std::int64_t j) { return g.key_of(g.a.v, block + j); }, count, kFlashKeys, g.a.value_dim,
+       values);
 }
 
 static inline void interleave_rows(const FlashGradient& g, const FlashRowList& rows, float* q,
@@ -170,8 +168,8 @@ static inline void backward_rows(const FlashGradient& g) {
     copy_rows<V>([&](std::int64_t j) { return g.key_of(g.a.k, block + j); }, count, g.a.dim,
                  key_rows, g.dim);
     weigh<V>(g, rows, q, dout, keys, values, seen);
-    add_product<V, kFlashKeys, 1, false, false>(0, rows.count, g.slopes, key_rows, g.dim, g.dim, seen,
-                                         nullptr, dq);
+    add_product<V, kFlashKeys, 1, false, false>(0, rows.count, g.slopes, key_rows, g.dim, g.dim,
+                                                seen, nullptr, dq);
   }
   for (std::int64_t r = first; r < end; ++r)
     if (!g.live(r)) fill(g.row_of(g.b.dq, r), g.a.dim, 0.0f);
@@ -216,9 +214,10 @@ static inline void backward_keys(const FlashGradient& g) {
       turn_seen(seen, rows.count, count, by_key);
       weigh<V>(g, rows, q, dout, keys + block * key_floats, values + block * value_floats, seen);
       add_product<V, 1, kFlashKeys, false, false>(0, count, g.slopes, q_rows, g.dim, g.dim, by_key,
-                                           nullptr, dk + block * key_floats);
-      add_product<V, 1, kFlashKeys, false, false>(0, count, g.weights, dout_rows, g.value_dim, g.value_dim,
-                                           by_key, nullptr, dv + block * value_floats);
+                                                  nullptr, dk + block * key_floats);
+      add_product<V, 1, kFlashKeys, false, false>(0, count, g.weights, dout_rows, g.value_dim,
+                                                  g.value_dim, by_key, nullptr,
+                                                  dv + block * value_floats);
     }
   }
   for (std::int64_t j = 0; j < g.job.count; ++j) {

@@ -42,11 +42,11 @@ FlashForwardFn flash_forward_reference, flash_forward_avx2, flash_forward_avx512
 struct FlashBackwardJob {
   const FlashAttentionBackwardArgs* args;
   std::int64_t batch, kv_head;
-  bool keys;            // whether `first` and `count` are keys (a multiple of 64 first) or rows
-  std::int64_t first;   // row, or key
-  std::int64_t count;   // rows <= kFlashRows, or keys <= kFlashBackwardBlocks * kFlashKeys
-  float* delta;         // [queries * group] of this batch and kv head: written by rows, read by keys
-  float* scratch;       // of the worker's own, flash_backward_scratch_floats(), 64-byte aligned
+  bool keys;           // whether `first` and `count` are keys (a multiple of 64 first) or rows
+  std::int64_t first;  // row, or key
+  std::int64_t count;  // rows <= kFlashRows, or keys <= kFlashBackwardBlocks * kFlashKeys
+  float* delta;        // [queries * group] of this batch and kv head: written by rows, read by keys
+  float* scratch;      // of the worker's own, flash_backward_scratch_floats(), 64-byte aligned
 };
 using FlashBackwardFn = void(const FlashBackwardJob&) noexcept;
 FlashBackwardFn flash_backward_reference, flash_backward_avx2, flash_backward_avx512,
@@ -93,8 +93,8 @@ static inline std::int64_t flash_backward_scratch_floats(std::int64_t dim, std::
   const std::int64_t d = flash_round_up(dim, 16), dv = flash_round_up(value_dim, 16);
   const std::int64_t weights = 2 * kFlashRows * kFlashKeys;
   const std::int64_t rows = kFlashRows * (2 * d + dv) + kFlashKeys * (2 * d + dv) + weights;
-  const std::int64_t keys = 2 * kFlashBackwardBlocks * kFlashKeys * (d + dv) +
-                            2 * kFlashKeys * (d + dv) + weights;
+  const std::int64_t keys =
+      2 * kFlashBackwardBlocks * kFlashKeys * (d + dv) + 2 * kFlashKeys * (d + dv) + weights;
   return rows > keys ? rows : keys;
 }
 

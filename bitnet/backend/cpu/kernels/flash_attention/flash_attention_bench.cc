@@ -10,7 +10,7 @@
 
 #include "bitnet/backend/cpu/cpu_ops.h"
 #include "bitnet/backend/cpu/kernels/flash_attention/flash_attention.h"
-#include "bitnet/backend/cpu/kernels/float_limits_bench.h"
+#include "bitnet/backend/cpu/measured_limits.h"
 
 namespace bitnet::cpu {
 namespace {
@@ -102,18 +102,16 @@ void prefill(ThreadPool& pool, std::int64_t kv_heads, std::int64_t tokens, bool 
   a.q = rows_at(q.data(), kHeads, tokens, kDim), a.out = rows_at(out.data(), kHeads, tokens, kDim);
   a.k = rows_at(k.data(), kv_heads, tokens, kDim), a.v = rows_at(v.data(), kv_heads, tokens, kDim);
   a.logsumexp = rows_at(logsumexp.data(), kHeads, tokens, 1);
-  const FlashAttentionBackwardArgs b{a, rows_at(dout.data(), kHeads, tokens, kDim),
-                                     rows_at(dq.data(), kHeads, tokens, kDim),
-                                     rows_at(dk.data(), kv_heads, tokens, kDim),
-                                     rows_at(dv.data(), kv_heads, tokens, kDim)};
+  const FlashAttentionBackwardArgs b{
+      a, rows_at(dout.data(), kHeads, tokens, kDim), rows_at(dq.data(), kHeads, tokens, kDim),
+      rows_at(dk.data(), kv_heads, tokens, kDim), rows_at(dv.data(), kv_heads, tokens, kDim)};
   flash_attention(a, pool);
   const double product = 2.0 * static_cast<double>(kHeads * kDim * (tokens * (tokens + 1) / 2));
-  measure(
-      (gradient ? "backward/kv" : "prefill/kv") + std::to_string(kv_heads) + "/tokens" +
-          std::to_string(tokens),
-      pool.size(),
-      [&] { gradient ? flash_attention_backward(b, pool) : flash_attention(a, pool); },
-      [&] { return fma_seconds(pool, (gradient ? 5 : 2) * product); });
+  measure((gradient ? "backward/kv" : "prefill/kv") + std::to_string(kv_heads) + "/tokens" +
+              std::to_string(tokens),
+          pool.size(),
+          [&] { gradient ? flash_attention_backward(b, pool) : flash_attention(a, pool); },
+          [&] { return fma_seconds(pool, (gradient ? 5 : 2) * product); });
 }
 
 void measure_all() {

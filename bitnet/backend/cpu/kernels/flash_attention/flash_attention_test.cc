@@ -84,8 +84,7 @@ void define(FlashCase& c) {
     const DefinedRow row(c, b, h, t);
     for (std::int64_t d = 0; d < c.shape.value_dim; ++d)
       c.out.at(b, h, t, d) = row.sum == 0 ? 0.0f : row.acc[usize(d)] / row.sum;
-    c.logsumexp.at(b, h, t, 0) =
-        static_cast<float>(double{row.max} + det_log(double{row.sum}));
+    c.logsumexp.at(b, h, t, 0) = static_cast<float>(double{row.max} + det_log(double{row.sum}));
   });
 }
 
@@ -105,8 +104,9 @@ std::vector<float> run(FlashForwardFn* kernel, FlashCase& c, std::int64_t size, 
       Guarded<float> scratch(usize(flash_forward_scratch_floats(rows, s.dim, s.value_dim)));
       Guarded<float> states(usize(chunks * flash_state_floats(rows, s.value_dim)));
       Guarded<float> sums(2 * kFlashRows);
-      FlashForwardJob job{&a,   head / s.kv_heads, head % s.kv_heads, first,       rows,
-                          FlashStep::chunk, 0,     states.data(),     sums.data(), scratch.data()};
+      FlashForwardJob job{
+          &a, head / s.kv_heads, head % s.kv_heads, first,         rows, FlashStep::chunk,
+          0,  states.data(),     sums.data(),       scratch.data()};
       for (; split && job.chunk < chunks; ++job.chunk) {
         kernel(job);
         job.states += flash_state_floats(rows, s.value_dim);
@@ -185,8 +185,7 @@ TEST_P(FlashForward, NanAndInfinityStayWithThoseWhoSeeThem) {
         for (std::int64_t d = 0; d < 16; ++d) {
           const bool sees = t >= 37 && t < 57, weightless = in_key && odd == -INFINITY;
           // Row 37 to 56 see the key; a value's oddness stays in its column.
-          EXPECT_EQ(std::isfinite(c.out.at(0, 1, t, d)),
-                    !sees || weightless || (!in_key && d != 2))
+          EXPECT_EQ(std::isfinite(c.out.at(0, 1, t, d)), !sees || weightless || (!in_key && d != 2))
               << t << " " << d;
         }
     }
@@ -207,7 +206,7 @@ TEST_P(FlashForward, RowsWithoutWeightAreZero) {
   EXPECT_NE(c.out.at(0, 0, 4, 0), 0.0f);
 }
 
-TEST(FlashForwardReference, IsNearAttentionInDouble) {
+TEST(FlashAttentionOp, IsNearAttentionInDouble) {
   std::mt19937 rng(6);
   for (const FlashShape& shape : {FlashShape{1, 4, 2, 3, 1500, 128, 64, 0, true},
                                   FlashShape{2, 2, 2, 40, 100, 40, 24, 0, false},
@@ -225,8 +224,7 @@ TEST(FlashForwardReference, IsNearAttentionInDouble) {
       const DoubleRow row(c, b, h, t);
       // Scores below 8 carry the roundings of their chain, at most dim halves of an ulp of 8; the
       // chains of weights and values one each a key, chunk and block.
-      const double relative =
-          0x1p-24 * static_cast<double>(8 * shape.dim + 2 * shape.keys);
+      const double relative = 0x1p-24 * static_cast<double>(8 * shape.dim + 2 * shape.keys);
       EXPECT_NEAR(c.logsumexp.at(b, h, t, 0), row.logsumexp, 8 * relative);
       for (std::int64_t d = 0; d < shape.value_dim; ++d) {
         double sum = 0, magnitude = 0;

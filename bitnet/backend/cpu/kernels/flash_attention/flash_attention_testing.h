@@ -43,9 +43,15 @@ inline std::int64_t pick(std::mt19937& rng, std::initializer_list<std::int64_t> 
 /// Sizes around the borders of vectors (16) and of blocks (64).
 inline FlashShape random_shape(std::mt19937& rng) {
   const std::int64_t kv = pick(rng, {1, 2}), group = 1 + rng() % 8;
-  FlashShape s{pick(rng, {1, 1, 2}), kv * group, kv, pick(rng, {1, 2, 5, 15, 17, 33}),
-               pick(rng, {1, 15, 16, 17, 63, 64, 65, 130}), pick(rng, {1, 3, 14, 16, 20, 32, 50}),
-               pick(rng, {1, 7, 16, 18, 32, 48}), 0, rng() % 3 != 0};
+  FlashShape s{pick(rng, {1, 1, 2}),
+               kv * group,
+               kv,
+               pick(rng, {1, 2, 5, 15, 17, 33}),
+               pick(rng, {1, 15, 16, 17, 63, 64, 65, 130}),
+               pick(rng, {1, 3, 14, 16, 20, 32, 50}),
+               pick(rng, {1, 7, 16, 18, 32, 48}),
+               0,
+               rng() % 3 != 0};
   if (s.causal && rng() % 2 == 0) s.window = pick(rng, {1, 3, 16, 40, 64, 100});
   return s;
 }

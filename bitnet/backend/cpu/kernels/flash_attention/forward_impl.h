@@ -16,9 +16,7 @@ struct FlashState {
   float *max, *sum, *acc;
 
   FlashState(float* at, std::int64_t rows)
-      : max(at),
-        sum(at + flash_round_up(rows, 16)),
-        acc(at + 2 * flash_round_up(rows, 16)) {}
+      : max(at), sum(at + flash_round_up(rows, 16)), acc(at + 2 * flash_round_up(rows, 16)) {}
 };
 
 /// The unit's operands and scratch.
@@ -27,8 +25,8 @@ struct FlashUnit {
   const FlashForwardJob& job;
   std::int64_t group, padded, columns;  // heads a kv head; rows, value_dim in whole vectors
   float *q, *weights, *keys, *values;
-  float* spare[2];                  // room for states
-  FlashSpan row_seen[kFlashRows];   // keys
+  float* spare[2];                   // room for states
+  FlashSpan row_seen[kFlashRows];    // keys
   FlashSpan block_seen[kFlashRows];  // keys of the block, from its first
 
   explicit FlashUnit(const FlashForwardJob& j)
@@ -118,10 +116,12 @@ static inline void attend_block(FlashUnit& u, const FlashState& s, std::int64_t 
   // Few rows neither pay for a copy of the values nor hide the way from memory.
   const bool few = u.job.rows < kFlashTile;
   const auto key_of = [&](std::int64_t j) { return u.key_of(a.k, block + j); };
-  if (few)
-    turn<true>(key_of, count, kFlashKeys, a.dim, u.keys, kFlashKeys * a.k.row_stride);
-  else
+  if (few) {
+    RowsAhead ahead{key_of(kFlashKeys), a.k.row_stride, a.dim};
+    turn(key_of, count, kFlashKeys, a.dim, u.keys, [&] { ahead.fetch(); });
+  } else {
     turn(key_of, count, kFlashKeys, a.dim, u.keys);
+  }
   product<V>(tile, end, u.q, u.keys, a.dim, a.scale, u.block_seen, u.weights);
   float factor[kFlashRows];
   soften<V>(u, s, first, end, factor);

@@ -60,22 +60,39 @@ static inline void prefetch(const float* p, std::int64_t ahead) {
                                                    static_cast<std::uintptr_t>(ahead * 4)));
 }
 
+namespace {
+
+/// Rows of memory that will be read soon, fetched a cache line at a time, in order.
+struct RowsAhead {
+  const float* rows;
+  std::int64_t stride, columns;
+  std::int64_t row = 0, column = 0;
+
+  void fetch() {
+    prefetch(rows, row * stride + column);
+    column += 16;
+    if (column >= columns) column = 0, ++row;
+  }
+};
+
+struct Nothing {
+  void operator()() const {}
+  void operator()(std::int64_t) const {}
+};
+
+}  // namespace
+
 /// out[c * width + r] = row(r)[c] for r < rows, 0 for rows <= r < width (a multiple of 4).
-/// kFetch: fetches what lies `ahead` floats behind each row.
-template <bool kFetch = false, class Row>
+/// fetch() is called for each 4 rows and columns, a cache line's worth.
+template <class Row, class Fetch = Nothing>
 static inline void turn(const Row& row, std::int64_t rows, std::int64_t width, std::int64_t columns,
-                        float* out, [[maybe_unused]] std::int64_t ahead = 0) {
+                        float* out, const Fetch& fetch = {}) {
   for (std::int64_t r = 0; r < width; r += 4) {
     std::int64_t c = 0;
     if (r + 4 <= rows) {
       const float *p0 = row(r), *p1 = row(r + 1), *p2 = row(r + 2), *p3 = row(r + 3);
-      [[maybe_unused]] std::int64_t fetching = r, at = 0;
-      [[maybe_unused]] const float* fetched = p0;
       for (; c + 4 <= columns; c += 4) {
-        if constexpr (kFetch) {
-          prefetch(fetched + at, ahead);
-          if ((at += 16) >= columns) fetched = row(++fetching), at = 0;
-        }
+        fetch();
         const Quad a = load_quad(p0 + c), b = load_quad(p1 + c);
         const Quad d = load_quad(p2 + c), e = load_quad(p3 + c);
         const Quad ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
@@ -121,16 +138,15 @@ static inline void fill(float* p, std::int64_t count, float value) {
 }
 
 /// Steps [begin, end): c of row r and step i is c[r * kRow + i * kStep].
-/// kFetch: fetches what lies a block of rows behind x.
-template <class V, int kRows, int kVectors, int kRow, int kStep, bool kFetch>
+/// fetch(i) is called in each.
+template <class V, int kRows, int kVectors, int kRow, int kStep, class Fetch>
 static inline void steps(Tile<V, kRows, kVectors>& acc, const float* c, const float* x,
-                         std::int64_t x_stride, std::int64_t begin, std::int64_t end) {
+                         std::int64_t x_stride, std::int64_t begin, std::int64_t end,
+                         const Fetch& fetch) {
   for (std::int64_t i = begin; i < end; ++i) {
     V column[static_cast<std::size_t>(kVectors)];
-    for (int n = 0; n < kVectors; ++n) {
-      column[n] = V::load(x + i * x_stride + n * 16);
-      if constexpr (kFetch) prefetch(x, (i + kFlashKeys) * x_stride + n * 16);
-    }
+    for (int n = 0; n < kVectors; ++n) column[n] = V::load(x + i * x_stride + n * 16);
+    fetch(i);
     for (int r = 0; r < kRows; ++r) {
       const V weight = V::set1(c[r * kRow + i * kStep]);
       for (int n = 0; n < kVectors; ++n) acc.v[r][n] = V::fma(weight, column[n], acc.v[r][n]);
@@ -146,11 +162,10 @@ static inline void product_vectors(const float* c, const float* x, std::int64_t 
   Tile<V, kRows, kVectors> acc;
   for (int r = 0; r < kRows; ++r)
     for (int n = 0; n < kVectors; ++n) acc.v[r][n] = V::zero();
-  steps<V, kRows, kVectors, 1, kFlashTile, false>(acc, c, x, kFlashKeys, 0, length);
+  steps<V, kRows, kVectors, 1, kFlashTile>(acc, c, x, kFlashKeys, 0, length, Nothing{});
   const V factor = V::set1(scale);
   for (int r = 0; r < kRows; ++r)
-    for (int n = 0; n < kVectors; ++n)
-      (acc.v[r][n] * factor).store(out + r * kFlashKeys + n * 16);
+    for (int n = 0; n < kVectors; ++n) (acc.v[r][n] * factor).store(out + r * kFlashKeys + n * 16);
 }
 
 /// out[r][j] = (chain over i of c[r][i] * x[i][j]) * scale for rows [first, end) and at least those
@@ -204,7 +219,12 @@ static inline void add_tile(const float* c, const float* x, std::int64_t x_strid
   };
   if (all.begin < all.end) {
     some(any.begin, all.begin);
-    steps<V, kRows, kVectors, kRow, kStep, kFetch>(acc, c, x, x_stride, all.begin, all.end);
+    steps<V, kRows, kVectors, kRow, kStep>(acc, c, x, x_stride, all.begin, all.end,
+                                           [&](std::int64_t i) {
+                                             if constexpr (kFetch)
+                                               for (int n = 0; n < kVectors; ++n)
+                                                 prefetch(x, (i + kFlashKeys) * x_stride + n * 16);
+                                           });
     some(all.end, any.end);
   } else {
     some(any.begin, any.end);
@@ -215,6 +235,7 @@ static inline void add_tile(const float* c, const float* x, std::int64_t x_strid
 
 /// sums[r][n] (times rescale[r] with kRescale) continues as a chain over the steps i of seen[r] of
 /// c[r * kRow + i * kStep] * x[i][n], for rows [first, end) and n < columns, a multiple of 16.
+/// kFetch: fetches the block of rows that follows x.
 template <class V, int kRow, int kStep, bool kRescale, bool kFetch>
 static inline void add_product(std::int64_t first, std::int64_t end, const float* c, const float* x,
                                std::int64_t x_stride, std::int64_t columns, const FlashSpan* seen,
@@ -227,11 +248,11 @@ static inline void add_product(std::int64_t first, std::int64_t end, const float
     float* to = sums + row * columns;
     std::int64_t n = 0;
     for (; n + 16 * kVectors <= columns; n += 16 * kVectors)
-      add_tile<V, kRows, kVectors, kRow, kStep, kRescale, kFetch>(weights, x + n, x_stride, seen + row,
-                                                          factors, to + n, columns);
+      add_tile<V, kRows, kVectors, kRow, kStep, kRescale, kFetch>(
+          weights, x + n, x_stride, seen + row, factors, to + n, columns);
     for (; n < columns; n += 16)
-      add_tile<V, kRows, 1, kRow, kStep, kRescale, kFetch>(weights, x + n, x_stride, seen + row, factors,
-                                                   to + n, columns);
+      add_tile<V, kRows, 1, kRow, kStep, kRescale, kFetch>(weights, x + n, x_stride, seen + row,
+                                                           factors, to + n, columns);
   });
 }
 

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Compares bitnet's ops with rivals and limits: compare.py BENCH_OPS [--quick] [--rounds N] [--out FOLDER]
+
+Each case of the executable times ours, its rivals and plain loops in turn; numpy, where it is installed, runs its rows
+right behind. Prints the table of medians and writes ops.json and ops.html.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent.parent)]
+from report import html, machine, table  # noqa: E402
+
+try:
+    import numpy
+except ImportError:
+    numpy = None
+
+RIVALS = ["OpenBLAS", "numpy", "STREAM", "read twice", "plain loop", "limit"]
+NOTES = [
+    "Milliseconds, medians of rounds in which ours and the others run in turn, in one process. The ratio is the other's "
+    "time over ours: higher is better.",
+    "limit: bytes or operations of the case at the rate that this machine showed for reading memory, for float "
+    "multiply-adds or for int8 dot products, with as many threads; of the GEMV in L2 70 GB/s a thread. STREAM: its "
+    "scale (one input) or add (two inputs) loop. OpenBLAS runs its AVX-512 kernels (OPENBLAS_CORETYPE=SkylakeX) where "
+    "the machine has AVX-512.",
+]
+
+
+def numpy_softmax(x):
+    e = numpy.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def numpy_norm(x, w, centered):
+    c = x - x.mean(axis=-1, keepdims=True) if centered else x
+    return c / numpy.sqrt((c * c).mean(axis=-1, keepdims=True) + numpy.float32(1e-5)) * w
+
+
+def numpy_seconds(case, rounds):
+    """Median seconds of numpy for a case of rows; None for others."""
+    what, _, cols = case.partition(", rows of ")
+    if numpy is None or not cols:
+        return None
+    cols = int(cols)
+    x = numpy.random.default_rng(1).standard_normal((512 if cols == 2560 else 16, cols), dtype=numpy.float32)
+    w = numpy.ones(cols, dtype=numpy.float32)
+    work = {"softmax": lambda: numpy_softmax(x), "rms_norm": lambda: numpy_norm(x, w, False),
+            "layer_norm": lambda: numpy_norm(x, w, True)}[what]
+    samples = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        samples.append(time.perf_counter() - start)
+    return statistics.median(samples)
+
+
+def make_row(line, quick, rounds):
+    ms = dict(line["ms"])
+    seconds = None if quick else numpy_seconds(line["case"], rounds)
+    if seconds:
+        ms["numpy"] = seconds * 1e3
+    ours, goal = ms.pop("ours"), line["goal"]
+    row = {"case": f"{line['case']}, {line['threads']} thread{'s' * (line['threads'] > 1)}", "ours": ours, "unit": "ms",
+           "rivals": ms, "ratio": None, "goal": "", "met": None}
+    if goal["to"] == "ms":
+        row["goal"], row["met"] = f"\u2264 {goal['value']:g} ms", ours <= goal["value"]
+    elif goal["to"]:
+        row["goal"] = f"\u2265 {goal['value']:.2g}\u00d7 {goal['to']}"
+        if goal["to"] in ms:
+            row["ratio"] = ms[goal["to"]] / ours
+            row["met"] = row["ratio"] >= goal["value"]
+    elif "limit" in ms:
+        row["ratio"] = ms["limit"] / ours
+    if quick:
+        row["met"] = None
+    return row
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("binary", type=Path)
+    parser.add_argument("--quick", action="store_true", help="seconds: whether all runs; the figures mean nothing")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="cases whose name begins so")
+    parser.add_argument("--out", type=Path, default=Path("bench-results"))
+    arguments = parser.parse_args()
+    environment = dict(os.environ)
+    if "avx512" in Path("/proc/cpuinfo").read_text() and environment.get("BITNET_ISA", "") in ("", "avx512vnni"):
+        environment.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
+    rows = []
+    for threads in (1, 2):
+        command = [str(arguments.binary), "--threads", str(threads), "--rounds", str(arguments.rounds)]
+        command += ["--quick"] * arguments.quick + [arguments.only] * bool(arguments.only)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as run:
+            for text in run.stdout:
+                row = make_row(json.loads(text), arguments.quick, arguments.rounds)
+                print(row["case"], file=sys.stderr)
+                rows.append(row)
+        if run.returncode != 0:
+            sys.exit(f"compare.py: {arguments.binary} ended with {run.returncode}")
+    versions = {"numpy": numpy.__version__ if numpy else "not installed",
+                "OpenBLAS": "beside it" if any("OpenBLAS" in row["rivals"] for row in rows) else "not installed"}
+    report = {**machine.describe(), "quick": arguments.quick, "isa": environment.get("BITNET_ISA", ""),
+              "versions": versions, "rows": rows}
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "ops.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    (arguments.out / "ops.html").write_text(html.page("Ops against rivals and limits", report, RIVALS, NOTES))
+    print(table.text(rows, RIVALS))
+    print(f"written: {arguments.out}/ops.json, {arguments.out}/ops.html")
+
+
+if __name__ == "__main__":
+    main()

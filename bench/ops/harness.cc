@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "bench/ops/harness.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <random>
+
+#include "bitnet/backend/cpu/measured_limits.h"
+#include "bitnet/base/isa.h"
+
+namespace bench {
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+}  // namespace
+
+double Harness::seconds_of(const Work& work) const {
+  const double least = options_.quick ? 0.0 : 0.01;
+  int times = 0;
+  const double start = now();
+  double took = 0;
+  do {
+    work();
+    ++times;
+    took = now() - start;
+  } while (took < least);
+  return took / times;
+}
+
+void Harness::run(const std::string& name, const Work& ours,
+                  const std::map<std::string, Work>& others, const Goal& goal,
+                  double limit_seconds) {
+  if (!wants(name)) return;
+  std::map<std::string, std::vector<double>> samples;
+  ours();  // memory and caches as in use
+  const int rounds = options_.quick ? 1 : options_.rounds;
+  for (int round = 0; round < rounds; ++round) {
+    samples["ours"].push_back(seconds_of(ours));
+    for (const auto& [rival, work] : others) samples[rival].push_back(seconds_of(work));
+  }
+  if (limit_seconds > 0) samples["limit"] = {limit_seconds};
+  std::printf("{\"case\": \"%s\", \"threads\": %d, \"ms\": {", name.c_str(), threads_);
+  const char* comma = "";
+  for (const auto& [who, values] : samples) {
+    std::printf("%s\"%s\": %.6g", comma, who.c_str(), median(values) * 1e3);
+    comma = ", ";
+  }
+  std::printf("}, \"goal\": {\"to\": \"%s\", \"value\": %g}}\n", goal.to.c_str(), goal.value);
+  std::fflush(stdout);
+}
+
+void Harness::measure_limits() {
+  if (read_ > 0) return;
+  const bitnet::profile::Roof roof = bitnet::cpu::measure_roof(runtime.threads());
+  read_ = roof.read_bytes_per_second;
+  float_ = roof.float_ops_per_second;
+  int8_ = roof.int8_ops_per_second;
+}
+
+double Harness::read_bandwidth() {
+  measure_limits();
+  return read_;
+}
+double Harness::float_rate() {
+  measure_limits();
+  return float_;
+}
+double Harness::int8_rate() {
+  measure_limits();
+  return int8_;
+}
+
+bitnet::Tensor random_tensor(bitnet::DType dtype, const bitnet::Shape& shape, unsigned seed) {
+  bitnet::Tensor t = bitnet::Tensor::allocate(dtype, shape);
+  std::mt19937 rng(seed);
+  std::uniform_real_distribution<float> real(-1.0f, 1.0f);
+  if (dtype == bitnet::DType::f32) {
+    for (std::int64_t i = 0; i < shape.num_elements(); ++i) t.as_mutable<float>()[i] = real(rng);
+  } else {
+    for (std::size_t i = 0; i < t.size_bytes(); ++i) t.mutable_data()[i] = static_cast<std::byte>(rng());
+  }
+  return t;
+}
+
+}  // namespace bench
