@@ -11,7 +11,8 @@ summary=() passed=0 failed=0 skipped=0
 
 # The tests of kernels, of what runs on several threads, and of whole models: all that differs by CPU or by threads.
 parallel_tests=(base_test memory_test memory_device_test quantize_test ternary_linear_test norm_test
-  activation_test dense_linear_test rope_test sketch_test random_model_test attention_test flash_attention_test cpu_self_test generate_test
+  activation_test dense_linear_test rope_test sketch_test random_model_test attention_test flash_attention_test
+  pointwise_test reduce_test rows_test quantizers_test matmul_test ops_test tensor_test cpu_self_test generate_test
   model_identity_test)
 threaded_memory_tests=(memory_cleanup_test memory_shared_test memory_storage_test memory_tracking_test)
 
@@ -20,7 +21,7 @@ not_in_qemu='StackTrace|MovableBlocks|Predecessor|bench_memory'
 
 # What ThreadSanitizer looks at.
 threaded='ThreadPool|HostPool|HybridMemoryPool|Movable|Device|Cleanup|Manager|InactiveStore|MetricsPage|Shared|Rings|Tracker|Sites'
-threaded+='|PressureCallbacks|Op\.|Session|Identity'
+threaded+='|PressureCallbacks|Op\.|OpTest|TensorHandle|Session|Identity'
 
 # build STAGE: configures and builds; prints the log's end where that fails.
 build() {

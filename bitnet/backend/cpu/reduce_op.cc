@@ -172,7 +172,12 @@ struct Columns {
              PieceOp op, const float* center, float* totals) const {
     alignas(64) float lanes[16 * kColumns], buffer[kPiece];
     const std::int64_t used = std::min<std::int64_t>(rows, 16);
+    // Rows of a large matrix lie pages apart, where the machine's own prefetching does not follow.
+    constexpr std::int64_t kAhead = 4, kLine = 64;
     for (std::int64_t row = 0; row < rows; ++row) {
+      if (row + kAhead < rows)
+        for (std::int64_t b = 0; b < count * info(dtype).block_bytes; b += kLine)
+          __builtin_prefetch(x + (first + row + kAhead) * row_step + b);
       const FloatPiece p(r.pointwise, dtype, x + (first + row) * row_step, info(dtype).block_bytes,
                          count, buffer);
       float* lane = lanes + row % 16 * kColumns;

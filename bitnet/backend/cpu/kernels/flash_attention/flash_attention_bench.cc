@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "bitnet/backend/cpu/cpu_limits.h"
 #include "bitnet/backend/cpu/cpu_ops.h"
 #include "bitnet/backend/cpu/kernels/flash_attention/flash_attention.h"
 #include "bitnet/backend/cpu/measured_limits.h"
