@@ -86,7 +86,8 @@ bitnet::Tensor random_tensor(bitnet::DType dtype, const bitnet::Shape& shape, un
   if (dtype == bitnet::DType::f32) {
     for (std::int64_t i = 0; i < shape.num_elements(); ++i) t.as_mutable<float>()[i] = real(rng);
   } else {
-    for (std::size_t i = 0; i < t.size_bytes(); ++i) t.mutable_data()[i] = static_cast<std::byte>(rng());
+    for (std::size_t i = 0; i < t.size_bytes(); ++i)
+      t.mutable_data()[i] = static_cast<std::byte>(rng());
   }
   return t;
 }

@@ -28,14 +28,16 @@ using Work = std::function<void()>;
 
 class Harness {
  public:
-  Harness(const Options& options, int threads) : runtime(threads), options_(options), threads_(threads) {}
+  Harness(const Options& options, int threads)
+      : runtime(threads), options_(options), threads_(threads) {}
 
   bitnet::Runtime runtime;
   int threads() const { return threads_; }
   bool quick() const { return options_.quick; }
 
-  /// Times `ours` and each of `others` (by name) in turn; `limit_seconds`: the least that the machine
-  /// allows, where it is known. Medians of the rounds; each round repeats until 10 ms have passed.
+  /// Times `ours` and each of `others` (by name) in turn; `limit_seconds`: the least that the
+  /// machine allows, where it is known. Medians of the rounds; each round repeats until 10 ms have
+  /// passed.
   void run(const std::string& name, const Work& ours, const std::map<std::string, Work>& others,
            const Goal& goal, double limit_seconds = 0.0);
   bool wants(const std::string& name) const { return name.rfind(options_.only, 0) == 0; }

@@ -34,9 +34,8 @@ void stream_cases(Harness& h) {
           {"STREAM", share});
   };
   const auto binary_case = [&](const char* name, BinaryOp op, const Tensor& from, double share) {
-    h.run(std::string(name) + " of 64 MB",
-          [&] { ops::binary(c, op, from, b, out.mutable_view()); }, {{"STREAM", add}},
-          {"STREAM", share});
+    h.run(std::string(name) + " of 64 MB", [&] { ops::binary(c, op, from, b, out.mutable_view()); },
+          {{"STREAM", add}}, {"STREAM", share});
   };
   binary_case("add", BinaryOp::add, a, 0.9);
   binary_case("mul", BinaryOp::mul, a, 0.9);
@@ -56,11 +55,15 @@ void stream_cases(Harness& h) {
   unary_case("gelu", UnaryOp::gelu, a, 0.6);
   unary_case("gelu_tanh", UnaryOp::gelu_tanh, a, 0.6);
   const double read_seconds = 4.0 * double(n) / h.read_bandwidth();
-  for (const auto& [name, op] : {std::pair{"sum", ReduceOp::sum}, {"max", ReduceOp::max}, {"norm2", ReduceOp::norm2}}) {
-    h.run(std::string(name) + " of 64 MB", [&, which = op] { ops::reduce(c, which, a); }, {}, {"limit", 0.9}, read_seconds);
+  for (const auto& [name, op] :
+       {std::pair{"sum", ReduceOp::sum}, {"max", ReduceOp::max}, {"norm2", ReduceOp::norm2}}) {
+    h.run(
+        std::string(name) + " of 64 MB", [&, which = op] { ops::reduce(c, which, a); }, {},
+        {"limit", 0.9}, read_seconds);
     const Tensor matrix = Tensor::borrow(DType::f32, {n / 4096, 4096}, a.data(), nullptr);
-    h.run(std::string(name) + " over the columns of 64 MB", [&, which = op] { ops::reduce(c, which, matrix, {0}); },
-          {}, {"limit", 0.9}, read_seconds);
+    h.run(
+        std::string(name) + " over the columns of 64 MB",
+        [&, which = op] { ops::reduce(c, which, matrix, {0}); }, {}, {"limit", 0.9}, read_seconds);
   }
 }
 

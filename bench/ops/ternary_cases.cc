@@ -20,7 +20,8 @@ struct Layer {
   Tensor out;
 
   Layer(OpContext c, std::int64_t rows, std::int64_t cols, std::int64_t tokens)
-      : x(tokens, cols, default_pool()), scratch(tokens, rows, default_pool()),
+      : x(tokens, cols, default_pool()),
+        scratch(tokens, rows, default_pool()),
         out(Tensor::allocate(DType::f32, {tokens, rows})) {
     weight.codes = Tensor::allocate(DType::ternary2, {rows, cols});
     // Bytes of codes 0 to 2: a pattern without 3 in any pair of bits.
@@ -37,17 +38,20 @@ struct Layer {
     quantize(c, {floats.as<float>(), tokens, cols, cols}, x);
   }
   void run(OpContext c) {
-    ternary_linear(c, weight, x, {out.as_mutable<float>(), out.rows(), out.cols(), out.cols()}, scratch);
+    ternary_linear(c, weight, x, {out.as_mutable<float>(), out.rows(), out.cols(), out.cols()},
+                   scratch);
   }
 };
 
 void gemm_case(Harness& h, std::int64_t tokens, std::int64_t rows, std::int64_t cols) {
-  const std::string name = "ternary matmul " + std::to_string(tokens) + " x " + std::to_string(cols) + " x " + std::to_string(rows);
+  const std::string name = "ternary matmul " + std::to_string(tokens) + " x " +
+                           std::to_string(cols) + " x " + std::to_string(rows);
   if (!h.wants(name)) return;
   const auto c = h.runtime.context();
   Layer layer(c, rows, cols, tokens);
-  h.run(name, [&] { layer.run(c); }, {}, {"limit", 0.6},
-        2.0 * double(tokens) * double(rows) * double(cols) / h.int8_rate());
+  h.run(
+      name, [&] { layer.run(c); }, {}, {"limit", 0.6},
+      2.0 * double(tokens) * double(rows) * double(cols) / h.int8_rate());
 }
 
 // One token. In the cache: 512 KB for each thread against 70 GB/s of packed weights; from memory:
@@ -58,12 +62,16 @@ void gemv_cases(Harness& h) {
   if (const std::string name = "ternary GEMV, 512 KB a thread in L2"; h.wants(name)) {
     const std::int64_t rows = h.threads() * (512 * 1024 / per_row) / 16 * 16;
     Layer layer(c, rows, cols, 1);
-    h.run(name, [&] { layer.run(c); }, {}, {"limit", 1.0}, double(rows * per_row) / (70e9 * h.threads()));
+    h.run(
+        name, [&] { layer.run(c); }, {}, {"limit", 1.0},
+        double(rows * per_row) / (70e9 * h.threads()));
   }
   if (const std::string name = "ternary GEMV, 192 MB from memory"; h.wants(name)) {
     const std::int64_t rows = (h.quick() ? 1 : 192) * 1024 * 1024 / per_row / 16 * 16;
     Layer layer(c, rows, cols, 1);
-    h.run(name, [&] { layer.run(c); }, {}, {"limit", 0.85}, double(rows * per_row) / h.read_bandwidth());
+    h.run(
+        name, [&] { layer.run(c); }, {}, {"limit", 0.85},
+        double(rows * per_row) / h.read_bandwidth());
   }
 }
 
@@ -86,12 +94,14 @@ void quantizer_case(Harness& h) {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(master.data());
   const auto read_twice = [&] {
     for (int pass = 0; pass < 2; ++pass)
-      h.runtime.threads().for_slices(std::int64_t(master.size_bytes()), 64, [&](std::int64_t begin, std::int64_t end) {
-        volatile std::uint64_t sink = cpu::read_once(bytes + begin, end - begin);
-        (void)sink;
-      });
+      h.runtime.threads().for_slices(
+          std::int64_t(master.size_bytes()), 64, [&](std::int64_t begin, std::int64_t end) {
+            volatile std::uint64_t sink = cpu::read_once(bytes + begin, end - begin);
+            (void)sink;
+          });
   };
-  h.run(name, [&] { ops::quantize(c, Quantizer::absmean_ternary, master, {ScaleGranularity::tensor}); },
+  h.run(name,
+        [&] { ops::quantize(c, Quantizer::absmean_ternary, master, {ScaleGranularity::tensor}); },
         {{"read twice", read_twice}}, {"read twice", 1 / 1.15});
 }
 
