@@ -3,6 +3,7 @@
 
 #include "bitnet/ops/check.h"
 #include "bitnet/ops/reduce.h"
+#include "bitnet/ops/work.h"
 #include "bitnet/tensor/copy.h"
 
 namespace bitnet::ops {
@@ -93,21 +94,22 @@ void matmul(const OpContext& context, const TensorView& a, const TensorView& b,
   const Shape batch = batch_of(shape);
   const auto [a_row, a_col] = steps(from_a);
   const auto [b_row, b_col] = steps(from_b);
-  run({batch,
-       a.dim(-2),
-       b.dim(-1),
-       a.dim(-1),
-       {from_a.data(), a.dtype(), batch_strides(from_a, batch)},
-       {from_b.data(), b.dtype(), batch_strides(from_b, batch)},
-       a_row,
-       a_col,
-       b_row,
-       b_col,
-       bias,
-       options.activation,
-       {out.data(), out.dtype(), batch_strides(out, batch)},
-       out.stride(-2)},
-      *context.threads);
+  run_in_span("matmul", run,
+              {batch,
+               a.dim(-2),
+               b.dim(-1),
+               a.dim(-1),
+               {from_a.data(), a.dtype(), batch_strides(from_a, batch)},
+               {from_b.data(), b.dtype(), batch_strides(from_b, batch)},
+               a_row,
+               a_col,
+               b_row,
+               b_col,
+               bias,
+               options.activation,
+               {out.data(), out.dtype(), batch_strides(out, batch)},
+               out.stride(-2)},
+              *context.threads);
 }
 
 Tensor matmul(const OpContext& context, const TensorView& a, const TensorView& b,

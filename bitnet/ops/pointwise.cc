@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "bitnet/ops/check.h"
+#include "bitnet/ops/work.h"
 
 namespace bitnet::ops {
 namespace {
@@ -78,7 +79,7 @@ void unary(const OpContext& context, UnaryOp op, const TensorView& x, const Muta
   check_output(name(op), out);
   check_type(name(op), "out", out.dtype(), x.dtype());
   const TensorView wide = x.broadcast_to(out.shape());
-  run({op, p0, p1, out.shape(), array(wide), array(out)}, *context.threads);
+  run_in_span("unary", run, {op, p0, p1, out.shape(), array(wide), array(out)}, *context.threads);
 }
 
 void binary(const OpContext& context, BinaryOp op, const TensorView& a, const TensorView& b,
@@ -90,7 +91,8 @@ void binary(const OpContext& context, BinaryOp op, const TensorView& a, const Te
   check_type(name(op), "out", out.dtype(), a.dtype());
   check_shape(name(op), "out", out.shape(), broadcast_shapes(name(op), a.shape(), b.shape()));
   const TensorView wide_a = a.broadcast_to(out.shape()), wide_b = b.broadcast_to(out.shape());
-  run({op, p0, p1, out.shape(), array(wide_a), array(wide_b), array(out)}, *context.threads);
+  run_in_span("binary", run, {op, p0, p1, out.shape(), array(wide_a), array(wide_b), array(out)},
+              *context.threads);
 }
 
 void compare(const OpContext& context, CompareOp op, const TensorView& a, const TensorView& b,
@@ -102,7 +104,8 @@ void compare(const OpContext& context, CompareOp op, const TensorView& a, const 
   check_type("compare", "out", out.dtype(), DType::u8);
   check_shape("compare", "out", out.shape(), broadcast_shapes("compare", a.shape(), b.shape()));
   const TensorView wide_a = a.broadcast_to(out.shape()), wide_b = b.broadcast_to(out.shape());
-  run({op, out.shape(), array(wide_a), array(wide_b), array(out)}, *context.threads);
+  run_in_span("compare", run, {op, out.shape(), array(wide_a), array(wide_b), array(out)},
+              *context.threads);
 }
 
 void where(const OpContext& context, const TensorView& condition, const TensorView& a,
@@ -120,7 +123,8 @@ void where(const OpContext& context, const TensorView& condition, const TensorVi
   check_shape("where", "out", out.shape(), shape);
   const TensorView c = condition.broadcast_to(shape), wide_a = a.broadcast_to(shape),
                    wide_b = b.broadcast_to(shape);
-  run({shape, array(c), array(wide_a), array(wide_b), array(out)}, *context.threads);
+  run_in_span("where", run, {shape, array(c), array(wide_a), array(wide_b), array(out)},
+              *context.threads);
 }
 
 void cast(const OpContext& context, const TensorView& x, const MutableTensorView& out) {
@@ -131,7 +135,7 @@ void cast(const OpContext& context, const TensorView& x, const MutableTensorView
   check_on_cpu("cast", "x", x);
   check_output("cast", out);
   check_shape("cast", "x", x.shape(), out.shape());
-  run({out.shape(), array(x), array(out)}, *context.threads);
+  run_in_span("cast", run, {out.shape(), array(x), array(out)}, *context.threads);
 }
 
 Tensor unary(const OpContext& context, UnaryOp op, const TensorView& x, float p0, float p1) {

@@ -9,6 +9,7 @@
 #include "bitnet/ops/check.h"
 #include "bitnet/ops/linear.h"
 #include "bitnet/ops/pointwise.h"
+#include "bitnet/ops/work.h"
 #include "bitnet/tensor/copy.h"
 
 namespace bitnet::ops {
@@ -75,8 +76,8 @@ Tensor quantize(const OpContext& context, Quantizer kind, const TensorView& x,
   if (kind == Quantizer::asymmetric_i8) q.zero_points.resize(q.scales.size());
   if (by_mean(kind)) {
     std::vector<double> sums(static_cast<std::size_t>(rows.rows()));
-    context.table->abs_sum({rows.as<float>(), cols, sums.data(), rows.rows(), cols},
-                           *context.threads);
+    run_in_span("abs_sum", context.table->abs_sum,
+                {rows.as<float>(), cols, sums.data(), rows.rows(), cols}, *context.threads);
     for (std::size_t r = 0; r < sums.size(); ++r)
       if (!std::isfinite(static_cast<float>(sums[r])))
         fail(Errc::invalid_argument,
@@ -86,11 +87,12 @@ Tensor quantize(const OpContext& context, Quantizer kind, const TensorView& x,
     whole_tensor(context, kind, rows, {}, q);
   }
   Tensor codes = Tensor::allocate(type_of(kind), x.shape());
-  run({kind, rows.as<float>(), cols, reinterpret_cast<std::uint8_t*>(codes.mutable_data()),
-       codes.row_stride_bytes(), q.scales.data(),
-       q.zero_points.empty() ? nullptr : q.zero_points.data(), stride, stride == 0, options.seed,
-       rows.rows(), cols, group},
-      *context.threads);
+  run_in_span("quantize_rows", run,
+              {kind, rows.as<float>(), cols, reinterpret_cast<std::uint8_t*>(codes.mutable_data()),
+               codes.row_stride_bytes(), q.scales.data(),
+               q.zero_points.empty() ? nullptr : q.zero_points.data(), stride, stride == 0,
+               options.seed, rows.rows(), cols, group},
+              *context.threads);
   codes.set_quantization(std::move(q));
   return codes;
 }
@@ -131,7 +133,9 @@ Tensor run_dropout(const OpContext& context, const TensorView& x, const TensorVi
     check_on_cpu("dropout_backward", "gradient", *gradient);
     g = as_contiguous(*gradient);
   }
-  run({rows.as<float>(), gradient ? g.as<float>() : nullptr, out.as_mutable<float>(),
+  run_in_span(
+      "dropout", run,
+      {rows.as<float>(), gradient ? g.as<float>() : nullptr, out.as_mutable<float>(),
        x.num_elements(), o.seed, o.first, static_cast<std::uint32_t>(o.probability * 0x1p32),
        static_cast<float>(1.0 / (1.0 - o.probability)), o.relu},
       *context.threads);
@@ -188,9 +192,10 @@ Tensor embedding_backward(const OpContext& context, const TensorView& ids,
   check_shape("embedding_backward", "ids", ids.shape(), Shape(dims.first(dims.size() - 1)));
   Tensor table = Tensor::allocate(DType::f32, {rows, g.cols()});
   if (table.size_bytes() > 0) std::memset(table.mutable_data(), 0, table.size_bytes());
-  run({wide.as<std::int64_t>(), g.as<float>(), g.cols(), table.as_mutable<float>(),
-       ids.num_elements(), g.cols()},
-      *context.threads);
+  run_in_span("embed_grad", run,
+              {wide.as<std::int64_t>(), g.as<float>(), g.cols(), table.as_mutable<float>(),
+               ids.num_elements(), g.cols()},
+              *context.threads);
   return table;
 }
 

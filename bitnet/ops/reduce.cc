@@ -6,6 +6,7 @@
 
 #include "bitnet/ops/check.h"
 #include "bitnet/ops/pointwise.h"
+#include "bitnet/ops/work.h"
 #include "bitnet/tensor/copy.h"
 
 namespace bitnet::ops {
@@ -133,7 +134,9 @@ void reduce(const OpContext& context, ReduceOp op, const TensorView& x, std::spa
     }
     o += !reduced || out.rank() == x.rank();
   }
-  run({op, Shape(std::span(dims.data(), rank)), in, along.count, along.step, to, correction},
+  run_in_span(
+      "reduce", run,
+      {op, Shape(std::span(dims.data(), rank)), in, along.count, along.step, to, correction},
       *context.threads);
 }
 

@@ -6,6 +6,7 @@
 #include "bitnet/ops/check.h"
 #include "bitnet/ops/pointwise.h"
 #include "bitnet/ops/reduce.h"
+#include "bitnet/ops/work.h"
 #include "bitnet/tensor/copy.h"
 
 namespace bitnet::ops {
@@ -48,7 +49,7 @@ RowArgs args_of(RowOp op, const Tensor& x, Tensor& out) {
 }
 
 void run(const OpContext& context, const char* op, const RowArgs& args) {
-  supported(context, context.table->rows, op)(args, *context.threads);
+  run_in_span("rows", supported(context, context.table->rows, op), args, *context.threads);
 }
 
 // softmax and log_softmax

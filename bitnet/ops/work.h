@@ -8,6 +8,12 @@
 
 #include "bitnet/base/thread_pool.h"
 #include "bitnet/ops/args.h"
+#include "bitnet/ops/flash_attention_args.h"
+#include "bitnet/ops/matmul_args.h"
+#include "bitnet/ops/pointwise_args.h"
+#include "bitnet/ops/quantizer_args.h"
+#include "bitnet/ops/reduce_args.h"
+#include "bitnet/ops/row_ops.h"
 #include "bitnet/profile/profiler.h"
 
 namespace bitnet {
@@ -23,6 +29,23 @@ profile::Work work_of(const AddArgs& args) noexcept;
 profile::Work work_of(const RopeArgs& args) noexcept;
 profile::Work work_of(const KvWriteArgs& args) noexcept;
 profile::Work work_of(const AttentionArgs& args) noexcept;
+
+// Ops on views (work_of_views.cc). Elements that are repeated count once; what a pointwise op or a
+// reduction does to an element counts as one operation.
+profile::Work work_of(const UnaryArgs& args) noexcept;
+profile::Work work_of(const BinaryArgs& args) noexcept;
+profile::Work work_of(const CompareArgs& args) noexcept;
+profile::Work work_of(const WhereArgs& args) noexcept;
+profile::Work work_of(const CastArgs& args) noexcept;
+profile::Work work_of(const ReduceArgs& args) noexcept;
+profile::Work work_of(const MatmulArgs& args) noexcept;
+profile::Work work_of(const RowArgs& args) noexcept;
+profile::Work work_of(const QuantizeRowsArgs& args) noexcept;
+profile::Work work_of(const AbsSumArgs& args) noexcept;
+profile::Work work_of(const DropoutArgs& args) noexcept;
+profile::Work work_of(const EmbedGradArgs& args) noexcept;
+profile::Work work_of(const FlashAttentionArgs& args) noexcept;
+profile::Work work_of(const FlashAttentionBackwardArgs& args) noexcept;
 
 /// Runs an entry of the op table in a span of that name.
 template <class Args>

@@ -182,6 +182,34 @@ TEST(WorkOf, Attention) {
 }
 
 // What the front functions pass on: a span of their name, with the work of their arguments.
+// Views whose repeated elements count once.
+TEST(WorkOf, OpsOnViews) {
+  const Strides rows{40, 4}, repeated{0, 4};
+  const Shape shape{3, 10};
+  const std::byte* data = nullptr;
+  BinaryArgs binary{
+      BinaryOp::add, 0, 0, shape, {data, DType::f32, rows}, {data, DType::f32, repeated}, {}};
+  binary.out = {nullptr, DType::f32, rows};
+  EXPECT_EQ(work_of(binary), (Work{(30 + 10 + 30) * 4, 30, 0}));
+  const UnaryArgs unary{
+      UnaryOp::exp, 0, 0, shape, {data, DType::bf16, {20, 2}}, {nullptr, DType::bf16, {20, 2}}};
+  EXPECT_EQ(work_of(unary), (Work{60 * 2, 30, 0}));
+  const CastArgs cast{shape, {data, DType::f32, rows}, {nullptr, DType::i4, {5, 1}}};
+  EXPECT_EQ(work_of(cast), (Work{30 * 4 + 15, 0, 0}));
+  const ReduceArgs sum{
+      ReduceOp::sum, Shape{3}, {data, DType::f32, {40}}, 10, 4, {nullptr, DType::f32, {4}}, 0};
+  EXPECT_EQ(work_of(sum), (Work{30 * 4 + 3 * 4, 30, 0}));
+  MatmulArgs product{};
+  product.batch = Shape{2};
+  product.m = 3, product.n = 5, product.k = 7;
+  product.a = {data, DType::bf16, {42}};
+  product.b = {data, DType::f32, {0}};  // one for both
+  product.out = {nullptr, DType::f32, {60}};
+  EXPECT_EQ(work_of(product), (Work{2 * 21 * 2 + 35 * 4 + 2 * 15 * 4, 2 * 2 * 105, 0}));
+  product.a.dtype = DType::i8;
+  EXPECT_EQ(work_of(product).int8_ops, 420u);
+}
+
 class SpansOfOps : public ::testing::Test {
  protected:
   SpansOfOps() { profile::start(); }
