@@ -118,7 +118,8 @@ static inline void attend_block(FlashUnit& u, const FlashState& s, std::int64_t 
   const auto key_of = [&](std::int64_t j) { return u.key_of(a.k, block + j); };
   if (few) {
     RowsAhead ahead{key_of(0), a.k.row_stride, a.dim, kFlashKeys};
-    turn<V>(key_of, count, kFlashKeys, a.dim, u.keys, [&] { ahead.fetch(); });
+    // 4 rows at a time: fewer streams from memory are faster than fewer instructions.
+    turn<void>(key_of, count, kFlashKeys, a.dim, u.keys, [&] { ahead.fetch(); });
   } else {
     turn<V>(key_of, count, kFlashKeys, a.dim, u.keys);
   }

@@ -83,6 +83,7 @@ static inline std::int64_t turn_rows(const Row& row, std::int64_t r, std::int64_
 }
 
 /// out[c * width + r] = row(r)[c] for r < rows, 0 for rows <= r < width (a multiple of 4).
+/// V: whose Turner takes what rows it can; void: 4 rows at a time.
 /// fetch() is called for each 4 rows and columns, a cache line's worth.
 template <class V, class Row, class Fetch = Nothing>
 static inline void turn(const Row& row, std::int64_t rows, std::int64_t width, std::int64_t columns,
