@@ -111,7 +111,6 @@ static inline void attend_block(FlashUnit& u, const FlashState& s, std::int64_t 
   for (std::int64_t r = tile; r < end; ++r) {
     const std::int64_t low = u.row_seen[r].begin - block, high = u.row_seen[r].end - block;
     u.block_seen[r] = {low < 0 ? 0 : low, high > count ? count : high};
-    if (r < first) u.block_seen[r] = {0, 0};
   }
   // Few rows neither pay for a copy of the values nor hide the way from memory.
   const bool few = u.job.rows < kFlashTile;
