@@ -4,6 +4,8 @@
 #include <cmath>
 #include <string>
 
+#include "bitnet/ops/work.h"
+
 namespace bitnet::ops {
 namespace {
 
@@ -103,10 +105,9 @@ void flash_attention(const OpContext& context, TensorView q, TensorView k, Tenso
   FlashAttentionArgs a = checked_inputs(kOp, q, k, v, options);
   Operand{kOp, "out"}.check_shape(out, {a.batch, a.heads, a.queries, a.value_dim});
   if (logsumexp) Operand{kOp, "logsumexp"}.check_shape(*logsumexp, {a.batch, a.heads, a.queries});
-  if (a.batch == 0 || a.queries == 0) return;
   a.out = rows_of<float>(out);
   if (logsumexp) a.logsumexp = rows_of<float>(*logsumexp);
-  run(a, *context.threads);
+  run_in_span("flash_attention", run, a, *context.threads);
 }
 
 void flash_attention_backward(const OpContext& context, TensorView q, TensorView k, TensorView v,
@@ -122,10 +123,11 @@ void flash_attention_backward(const OpContext& context, TensorView q, TensorView
   Operand{kOp, "dq"}.check_shape(dq, {a.batch, a.heads, a.queries, a.dim});
   Operand{kOp, "dk"}.check_shape(dk, {a.batch, a.kv_heads, a.keys, a.dim});
   Operand{kOp, "dv"}.check_shape(dv, {a.batch, a.kv_heads, a.keys, a.value_dim});
-  if (a.batch == 0) return;
   a.out = rows_of<float>(out);
   a.logsumexp = rows_of<float>(logsumexp);
-  run({a, rows_of<const float>(dout), rows_of<float>(dq), rows_of<float>(dk), rows_of<float>(dv)},
+  run_in_span(
+      "flash_attention_backward", run,
+      {a, rows_of<const float>(dout), rows_of<float>(dq), rows_of<float>(dk), rows_of<float>(dv)},
       *context.threads);
 }
 

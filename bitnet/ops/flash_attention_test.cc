@@ -151,6 +151,12 @@ TEST_F(FlashAttentionOps, WithoutQueriesNothingIsPassedBack) {
   EXPECT_EQ(dv.values, std::vector<float>(dv.values.size()));
 }
 
+TEST_F(FlashAttentionOps, NoBatchIsNoWork) {
+  for (Array* a : {&q, &k, &v, &out, &lse, &dout, &dq, &dk, &dv}) *a = Array(a->shape.with(0, 0));
+  forward();
+  backward();
+}
+
 TEST_F(FlashAttentionOps, RefusesWhatDoesNotFit) {
   const auto refuses = [&](Array& a, int axis, std::int64_t dim, const std::string& message) {
     const Array before = a;

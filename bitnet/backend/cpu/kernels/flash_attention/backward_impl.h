@@ -131,19 +131,22 @@ static inline void store_row(const float* sums, float scale, std::int64_t column
 }
 
 /// A block of keys and its values, turned.
+template <class V>
 static inline void turn_keys(const FlashGradient& g, std::int64_t block, std::int64_t count,
                              float* keys, float* values) {
-  turn([&](std::int64_t j) { return g.key_of(g.a.k, block + j); }, count, kFlashKeys, g.a.dim,
-       keys);
-  turn([&](std::int64_t j) { return g.key_of(g.a.v, block + j); }, count, kFlashKeys, g.a.value_dim,
-       values);
+  turn<V>([&](std::int64_t j) { return g.key_of(g.a.k, block + j); }, count, kFlashKeys, g.a.dim,
+          keys);
+  turn<V>([&](std::int64_t j) { return g.key_of(g.a.v, block + j); }, count, kFlashKeys,
+          g.a.value_dim, values);
 }
 
+template <class V>
 static inline void interleave_rows(const FlashGradient& g, const FlashRowList& rows, float* q,
                                    float* dout) {
-  interleave([&](std::int64_t r) { return g.row_of(g.a.q, rows.row[r]); }, rows.count, g.a.dim, q);
-  interleave([&](std::int64_t r) { return g.row_of(g.b.dout, rows.row[r]); }, rows.count,
-             g.a.value_dim, dout);
+  interleave<V>([&](std::int64_t r) { return g.row_of(g.a.q, rows.row[r]); }, rows.count, g.a.dim,
+                q);
+  interleave<V>([&](std::int64_t r) { return g.row_of(g.b.dout, rows.row[r]); }, rows.count,
+                g.a.value_dim, dout);
 }
 
 template <class V>
@@ -156,7 +159,7 @@ static inline void backward_rows(const FlashGradient& g) {
   float* values = keys + kFlashKeys * g.dim;
   float* key_rows = values + kFlashKeys * g.value_dim;
   const FlashRowList rows = live_rows(g, first, g.job.count);
-  interleave_rows(g, rows, q, dout);
+  interleave_rows<V>(g, rows, q, dout);
   for (std::int64_t r = first; r < end; ++r)
     g.job.delta[r] = dot16<V>(g.row_of(g.b.dout, r), g.row_of(g.a.out, r), g.a.value_dim);
   fill(dq, rows.count * g.dim, 0.0f);
@@ -164,7 +167,7 @@ static inline void backward_rows(const FlashGradient& g) {
   for (std::int64_t block = 0; block < g.a.keys; block += kFlashKeys) {
     const std::int64_t count = clamp(g.a.keys - block, 0, kFlashKeys);
     if (!find_seen(g, rows, block, count, seen)) continue;
-    turn_keys(g, block, count, keys, values);
+    turn_keys<V>(g, block, count, keys, values);
     copy_rows<V>([&](std::int64_t j) { return g.key_of(g.a.k, block + j); }, count, g.a.dim,
                  key_rows, g.dim);
     weigh<V>(g, rows, q, dout, keys, values, seen);
@@ -195,15 +198,15 @@ static inline void backward_keys(const FlashGradient& g) {
     return clamp(g.job.count - block * kFlashKeys, 0, kFlashKeys);
   };
   for (std::int64_t block = 0; block < blocks; ++block)
-    turn_keys(g, first + block * kFlashKeys, count_of(block), keys + block * key_floats,
-              values + block * value_floats);
+    turn_keys<V>(g, first + block * kFlashKeys, count_of(block), keys + block * key_floats,
+                 values + block * value_floats);
   fill(dk, blocks * key_floats, 0.0f);
   fill(dv, blocks * value_floats, 0.0f);
   FlashSpan seen[kStep], by_key[kFlashKeys];
   for (std::int64_t row = 0; row < g.rows; row += kStep) {
     const FlashRowList rows = live_rows(g, row, clamp(g.rows - row, 0, kStep));
     if (!find_seen(g, rows, first, g.job.count, seen)) continue;
-    interleave_rows(g, rows, q, dout);
+    interleave_rows<V>(g, rows, q, dout);
     copy_rows<V>([&](std::int64_t r) { return g.row_of(g.a.q, rows.row[r]); }, rows.count, g.a.dim,
                  q_rows, g.dim);
     copy_rows<V>([&](std::int64_t r) { return g.row_of(g.b.dout, rows.row[r]); }, rows.count,

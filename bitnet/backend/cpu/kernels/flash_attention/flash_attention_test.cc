@@ -169,6 +169,23 @@ TEST_P(FlashForward, AwkwardNumbers) {
   }
 }
 
+// Row 0 ends as -0 after its two chunks; adding the third, which row 1 alone sees, would make +0.
+TEST_P(FlashForward, ChunksThatARowDoesNotSeeLeaveItsZero) {
+  std::mt19937 rng(8);
+  FlashCase c(rng, {1, 1, 1, 2, 2049, 1, 1, 0, true});
+  c.q.fill({1, 1});
+  c.k.fill(std::vector<float>(2049));
+  c.k.at(0, 0, 1024, 0) = 5;
+  c.v.fill(std::vector<float>(2049, -1e-45f));
+  c.v.at(0, 0, 1024, 0) = -0.0f;
+  for (std::int64_t j = 1; j < 1024; ++j) c.v.at(0, 0, j, 0) = -0.0f;
+  FlashCase expected = c;
+  define(expected);
+  EXPECT_EQ(std::bit_cast<std::uint32_t>(expected.out.at(0, 0, 0, 0)), 0x80000000u);
+  run(GetParam().run, c, 128, false);
+  EXPECT_TRUE(same_bits(c.out.values(), expected.out.values()));
+}
+
 TEST_P(FlashForward, NanAndInfinityStayWithThoseWhoSeeThem) {
   std::mt19937 rng(4);
   const FlashShape shape{1, 2, 1, 80, 80, 16, 16, 20, true};

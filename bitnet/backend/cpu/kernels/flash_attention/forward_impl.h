@@ -111,16 +111,16 @@ static inline void attend_block(FlashUnit& u, const FlashState& s, std::int64_t 
   for (std::int64_t r = tile; r < end; ++r) {
     const std::int64_t low = u.row_seen[r].begin - block, high = u.row_seen[r].end - block;
     u.block_seen[r] = {low < 0 ? 0 : low, high > count ? count : high};
-    if (r < first) u.block_seen[r] = {0, 0};
   }
   // Few rows neither pay for a copy of the values nor hide the way from memory.
   const bool few = u.job.rows < kFlashTile;
   const auto key_of = [&](std::int64_t j) { return u.key_of(a.k, block + j); };
   if (few) {
-    RowsAhead ahead{key_of(kFlashKeys), a.k.row_stride, a.dim};
-    turn(key_of, count, kFlashKeys, a.dim, u.keys, [&] { ahead.fetch(); });
+    RowsAhead ahead{key_of(0), a.k.row_stride, a.dim, kFlashKeys};
+    // 4 rows at a time: fewer streams from memory are faster than fewer instructions.
+    turn<void>(key_of, count, kFlashKeys, a.dim, u.keys, [&] { ahead.fetch(); });
   } else {
-    turn(key_of, count, kFlashKeys, a.dim, u.keys);
+    turn<V>(key_of, count, kFlashKeys, a.dim, u.keys);
   }
   product<V>(tile, end, u.q, u.keys, a.dim, a.scale, u.block_seen, u.weights);
   float factor[kFlashRows];
@@ -194,7 +194,7 @@ static inline void flash_forward(const FlashForwardJob& job) {
   FlashUnit u(job);
   const FlashState total(u.spare[0], job.rows), mine(u.spare[1], job.rows);
   if (job.step != FlashStep::combine)
-    interleave([&](std::int64_t r) { return u.row_of(u.a.q, r); }, job.rows, u.a.dim, u.q);
+    interleave<V>([&](std::int64_t r) { return u.row_of(u.a.q, r); }, job.rows, u.a.dim, u.q);
   if (job.step == FlashStep::chunk)
     return attend_chunk<V>(u, FlashState(job.states, job.rows), job.chunk);
   begin_state(u, total);

@@ -1,26 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The matrix products that attention and its gradient are made of, over a vector type (simd/):
 // acc[r][n] = fma(c[r][i], x[i][n], acc[r][n]) over i, for tiles of a few rows and a few vectors of
-// columns held in registers; and how their operands are brought into order.
+// columns held in registers.
 #pragma once
 
 #include <cstddef>
 
-#include "bitnet/backend/cpu/kernels/flash_attention/flash_attention.h"
+#include "bitnet/backend/cpu/kernels/flash_attention/operands.h"
 
 namespace bitnet::cpu {
 namespace {
-
-// 4 floats, for turning rows into columns: the compiler has a shuffle for each ISA.
-typedef float Quad __attribute__((vector_size(16)));
-
-inline Quad load_quad(const float* p) {
-  Quad q;
-  __builtin_memcpy(&q, p, sizeof q);
-  return q;
-}
-
-inline void store_quad(float* p, Quad q) { __builtin_memcpy(p, &q, sizeof q); }
 
 /// Rows and vectors of a tile: 16 accumulators where there are 32 registers (8 at least keep two
 /// FMA units busy), 4 of two or four registers each where there are 8.
@@ -52,85 +41,6 @@ static inline void for_row_tiles(std::int64_t first, std::int64_t end, const Bod
     for (; r + 4 <= end; r += 4) body.template operator()<4>(r);
   for (; r + 2 <= end; r += 2) body.template operator()<2>(r);
   for (; r < end; ++r) body.template operator()<1>(r);
-}
-
-/// Fetches p[ahead] into the cache; beyond the data it does no harm.
-static inline void prefetch(const float* p, std::int64_t ahead) {
-  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(p) +
-                                                   static_cast<std::uintptr_t>(ahead * 4)));
-}
-
-namespace {
-
-/// Rows of memory that will be read soon, fetched a cache line at a time, in order.
-struct RowsAhead {
-  const float* rows;
-  std::int64_t stride, columns;
-  std::int64_t row = 0, column = 0;
-
-  void fetch() {
-    prefetch(rows, row * stride + column);
-    column += 16;
-    if (column >= columns) column = 0, ++row;
-  }
-};
-
-struct Nothing {
-  void operator()() const {}
-  void operator()(std::int64_t) const {}
-};
-
-}  // namespace
-
-/// out[c * width + r] = row(r)[c] for r < rows, 0 for rows <= r < width (a multiple of 4).
-/// fetch() is called for each 4 rows and columns, a cache line's worth.
-template <class Row, class Fetch = Nothing>
-static inline void turn(const Row& row, std::int64_t rows, std::int64_t width, std::int64_t columns,
-                        float* out, const Fetch& fetch = {}) {
-  for (std::int64_t r = 0; r < width; r += 4) {
-    std::int64_t c = 0;
-    if (r + 4 <= rows) {
-      const float *p0 = row(r), *p1 = row(r + 1), *p2 = row(r + 2), *p3 = row(r + 3);
-      for (; c + 4 <= columns; c += 4) {
-        fetch();
-        const Quad a = load_quad(p0 + c), b = load_quad(p1 + c);
-        const Quad d = load_quad(p2 + c), e = load_quad(p3 + c);
-        const Quad ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-        const Quad ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-        const Quad de_low = __builtin_shufflevector(d, e, 0, 4, 1, 5);
-        const Quad de_high = __builtin_shufflevector(d, e, 2, 6, 3, 7);
-        float* to = out + c * width + r;
-        store_quad(to, __builtin_shufflevector(ab_low, de_low, 0, 1, 4, 5));
-        store_quad(to + width, __builtin_shufflevector(ab_low, de_low, 2, 3, 6, 7));
-        store_quad(to + 2 * width, __builtin_shufflevector(ab_high, de_high, 0, 1, 4, 5));
-        store_quad(to + 3 * width, __builtin_shufflevector(ab_high, de_high, 2, 3, 6, 7));
-      }
-    }
-    for (std::int64_t i = r; i < r + 4; ++i)
-      for (std::int64_t k = c; k < columns; ++k) out[k * width + i] = i < rows ? row(i)[k] : 0.0f;
-  }
-}
-
-/// Rows of q or dout as coefficients: out[r / 8][c][r % 8] = row(r)[c].
-template <class Row>
-static inline void interleave(const Row& row, std::int64_t rows, std::int64_t columns, float* out) {
-  for (std::int64_t r = 0; r < rows; r += kFlashTile) {
-    const std::int64_t left = rows - r < kFlashTile ? rows - r : kFlashTile;
-    turn([&](std::int64_t i) { return row(r + i); }, left, kFlashTile, columns, out + r * columns);
-  }
-}
-
-/// out[r * stride + c] = row(r)[c], zeros behind the columns up to a whole vector.
-template <class V, class Row>
-static inline void copy_rows(const Row& row, std::int64_t rows, std::int64_t columns, float* out,
-                             std::int64_t stride) {
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const float* from = row(r);
-    float* to = out + r * stride;
-    std::int64_t c = 0;
-    for (; c + 16 <= columns; c += 16) V::load(from + c).store(to + c);
-    if (c < columns) V::load_partial(from + c, static_cast<int>(columns - c)).store(to + c);
-  }
 }
 
 static inline void fill(float* p, std::int64_t count, float value) {

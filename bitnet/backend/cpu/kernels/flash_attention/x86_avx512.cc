@@ -2,6 +2,7 @@
 // Attention with a streaming softmax and its gradient: AVX-512.
 #include "bitnet/backend/cpu/kernels/flash_attention/backward_impl.h"
 #include "bitnet/backend/cpu/kernels/flash_attention/forward_impl.h"
+#include "bitnet/backend/cpu/kernels/flash_attention/turn_avx512.h"
 #include "bitnet/backend/cpu/simd/avx512.h"
 
 namespace bitnet::cpu {
