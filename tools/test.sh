@@ -12,12 +12,8 @@ summary=() passed=0 failed=0 skipped=0
 # The tests of kernels, of what runs on several threads, and of whole models: all that differs by CPU or by threads.
 parallel_tests=(base_test memory_test memory_device_test quantize_test ternary_linear_test norm_test
   activation_test dense_linear_test rope_test sketch_test random_model_test attention_test flash_attention_test
-<<<<<<< HEAD
   pointwise_test reduce_test rows_test quantizers_test matmul_test ops_test tensor_test cpu_self_test generate_test
   model_identity_test)
-=======
-  cpu_self_test generate_test model_identity_test)
->>>>>>> h-attention
 threaded_memory_tests=(memory_cleanup_test memory_shared_test memory_storage_test memory_tracking_test)
 
 # What QEMU cannot show: names of functions in a static program, resident memory to the percent, flags of pages.
