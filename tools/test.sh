@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Every test, in stages; stages and the seconds of each fuzz harness can be chosen:
-#   STAGES="release dev tsan aarch64 fuzz" FUZZ_SECONDS=20 tools/test.sh
+#   STAGES="release dev tsan aarch64 fuzz" FUZZ_SECONDS=12 tools/test.sh
 set -uo pipefail
 cd "$(dirname "$0")/.."
 jobs=$(nproc)
 stages=${STAGES:-release dev tsan aarch64 fuzz}
-fuzz_seconds=${FUZZ_SECONDS:-20}
+fuzz_seconds=${FUZZ_SECONDS:-12}
 summary=() passed=0 failed=0 skipped=0
 
 # The tests of kernels, of what runs on several threads, and of whole models: all that differs by CPU or by threads.
