@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The C++ blocks of README.md are the marked regions of examples/readme_memory.cc, which is built and run."""
+"""The C++ blocks of README.md are the marked regions of examples/readme_*.cc, which are built and run."""
 import re
 import sys
 import textwrap
@@ -20,10 +20,10 @@ def blocks(page):
 
 
 shown = blocks((ROOT / "README.md").read_text())
-built = regions((ROOT / "examples/readme_memory.cc").read_text())
+built = [region for name in ("tensor", "memory") for region in regions((ROOT / f"examples/readme_{name}.cc").read_text())]
 if not shown or shown != built:
     for a, b in zip(shown, built):
         if a != b:
-            print(f"README.md shows:\n{a}\n\nexamples/readme_memory.cc has:\n{b}\n")
-    sys.exit(f"README.md has {len(shown)} C++ blocks, examples/readme_memory.cc {len(built)} regions; they must be equal")
+            print(f"README.md shows:\n{a}\n\nthe examples have:\n{b}\n")
+    sys.exit(f"README.md has {len(shown)} C++ blocks, the examples {len(built)} regions; they must be equal")
 print(f"{len(shown)} blocks are equal")
