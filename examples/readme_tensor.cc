@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The README's block on devices and tensors, between marks that tests/tree/readme_code_test.py reads.
+// The README's block on devices and tensors, between marks that tests/tree/readme_code_test.py
+// reads.
 #include <bitnet/ops/pointwise.h>
 #include <bitnet/runtime/device_capabilities.h>
 #include <bitnet/runtime/runtime.h>
