@@ -11,9 +11,12 @@ namespace bitnet::block128 {
 namespace {
 
 void pack_block(const std::uint8_t* codes, std::uint8_t* block) noexcept {
-  for (std::int64_t p = 0; p < kBytes; ++p)
-    block[p] = static_cast<std::uint8_t>((codes[p] << 6) | (codes[32 + p] << 4) |
-                                         (codes[64 + p] << 2) | codes[96 + p]);
+  // Eight codes at a time: none is above 3, so that no bit leaves its byte.
+  for (std::int64_t p = 0; p < kBytes; p += 8) {
+    const std::uint64_t word = (words::load(codes + p) << 6) | (words::load(codes + 32 + p) << 4) |
+                               (words::load(codes + 64 + p) << 2) | words::load(codes + 96 + p);
+    words::store(block + p, word);
+  }
 }
 
 void unpack_block(const std::uint8_t* block, std::uint8_t* codes) noexcept {

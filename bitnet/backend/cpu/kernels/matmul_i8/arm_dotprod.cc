@@ -3,11 +3,13 @@
 #include <arm_neon.h>
 
 #include "bitnet/backend/cpu/kernels/matmul_i8/matmul_i8_impl.h"
+#include "bitnet/backend/cpu/simd/neon.h"
 
 namespace bitnet::cpu {
 namespace {
 
 struct Dot {
+  using Moved = F32x16;
   using Element = std::int8_t;
   static constexpr int kGroup = 4, kLanes = 4, kOffset = 0;
   struct Sum {

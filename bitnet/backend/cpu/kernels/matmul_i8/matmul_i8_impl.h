@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Packing and tiles of int8 matrix products over a dot product (struct Dot of each ISA's file):
 //   Dot::Element   of a panel; Dot::kGroup terms of the depth lie side by side
+//   Dot::Moved     16 lanes of 32 bits (simd/), for moving bytes
 //   Dot::kOffset   added to elements of a, so that they are unsigned: the tile's sums begin with
 //                  -kOffset * sum b
 //   Dot::Sum       kLanes int32; Dot::zero(), Dot::load(p), sum.store(p), a + b
@@ -28,11 +29,33 @@ static inline void interleave4(const std::int8_t* from, std::int64_t stride, std
   __builtin_memcpy(to, out, sizeof out);
 }
 
+// 16 rows of 64 bytes to 16 groups of 16 rows: four bytes move as one lane of V.
+template <class V>
+static inline void turn_groups(const std::int8_t* from, std::int64_t stride, std::int8_t* to,
+                               std::int64_t to_stride) {
+  V rows[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) rows[i] = V::load(from + i * stride);
+  V::transpose(rows);
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) {
+    const V group = rows[i];
+    __builtin_memcpy(to + i * to_stride, &group, sizeof group);
+  }
+}
+
 // Groups of four bytes. Where four depths of 16 elements lie ready, or four depths of one element
 // side by side, whole groups are moved.
+template <class V>
 static inline void pack_bytes(const PackI8Run& r, std::int8_t* panel) {
   const std::int64_t groups = (r.depth + 3) / 4;
-  for (std::int64_t g = 0; g < groups; ++g) {
+  std::int64_t turned = 0;  // groups that are done
+  if (r.depth_step == 1 && r.count == r.width && r.width % 16 == 0)
+    for (; 4 * turned + 64 <= r.depth; turned += 16)
+      for (std::int64_t i = 0; i < r.width; i += 16)
+        turn_groups<V>(r.from + i * r.step + 4 * turned, r.step, panel + (turned * r.width + i) * 4,
+                       4 * r.width);
+  for (std::int64_t g = turned; g < groups; ++g) {
     const std::int64_t deep = r.depth - 4 * g < 4 ? r.depth - 4 * g : 4;
     std::int8_t* to = panel + g * r.width * 4;
     const std::int8_t* from = r.from + 4 * g * r.depth_step;
@@ -61,7 +84,7 @@ static inline void pack_plain(const PackI8Run& r, Element* panel) {
 template <class Dot>
 static inline void pack_groups(const PackI8Run& r) {
   if constexpr (sizeof(typename Dot::Element) == 1)
-    pack_bytes(r, static_cast<std::int8_t*>(r.panel));
+    pack_bytes<typename Dot::Moved>(r, static_cast<std::int8_t*>(r.panel));
   else
     pack_plain<typename Dot::Element, Dot::kGroup>(r, static_cast<typename Dot::Element*>(r.panel));
 }

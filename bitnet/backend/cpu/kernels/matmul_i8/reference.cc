@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // int8 matrix products: plain C++.
 #include "bitnet/backend/cpu/kernels/matmul_i8/matmul_i8_impl.h"
+#include "bitnet/backend/cpu/simd/scalar.h"
 
 namespace bitnet::cpu {
 namespace {
 
 struct Dot {
+  using Moved = F32x16;
   using Element = std::int8_t;
   static constexpr int kGroup = 4, kLanes = 4, kOffset = 0;
   struct Sum {

@@ -3,11 +3,13 @@
 #include <immintrin.h>
 
 #include "bitnet/backend/cpu/kernels/matmul_i8/matmul_i8_impl.h"
+#include "bitnet/backend/cpu/simd/avx512.h"
 
 namespace bitnet::cpu {
 namespace {
 
 struct Dot {
+  using Moved = F32x16;
   using Element = std::int8_t;
   static constexpr int kGroup = 4, kLanes = 16, kOffset = 128;
   struct Sum {

@@ -9,20 +9,26 @@ namespace bitnet::cpu {
 
 // The compiler's own vectors, which it maps to the ISA of each file.
 typedef float Floats8 __attribute__((vector_size(32)));
+typedef std::uint32_t Words8 __attribute__((vector_size(32)));
 typedef double Doubles8 __attribute__((vector_size(64)));
 typedef std::uint32_t Words16 __attribute__((vector_size(64)));
 typedef std::uint64_t Longs16 __attribute__((vector_size(128)));
 
+// Floats that reading from memory is asked for before they are needed: 4 KB.
+inline constexpr std::int64_t kAhead = 1024;
+
 static inline double abs_sum_of(const float* x, std::int64_t count) {
   Doubles8 sum[2] = {};
   std::int64_t k = 0;
-  for (; k + 16 <= count; k += 16)
+  for (; k + 16 <= count; k += 16) {
+    __builtin_prefetch(x + k + kAhead);
     for (int half = 0; half < 2; ++half) {
-      Floats8 v;
-      __builtin_memcpy(&v, x + k + 8 * half, sizeof v);
-      const Doubles8 d = __builtin_convertvector(v, Doubles8);
-      sum[half] += d < 0 ? -d : d;
+      Words8 bits;
+      __builtin_memcpy(&bits, x + k + 8 * half, sizeof bits);
+      const auto magnitude = reinterpret_cast<Floats8>(bits & 0x7fffffffu);
+      sum[half] += __builtin_convertvector(magnitude, Doubles8);
     }
+  }
   double lane[16];
   __builtin_memcpy(lane, sum, sizeof lane);
   for (int i = 0; k + i < count; ++i) lane[i] += static_cast<double>(__builtin_fabsf(x[k + i]));
@@ -35,7 +41,10 @@ static inline double abs_sum_of(const float* x, std::int64_t count) {
 template <class Step>
 static inline void for_sixteens(const float* x, std::int64_t count, const Step& step) {
   std::int64_t k = 0;
-  for (; k + 16 <= count; k += 16) step(k, 16, x + k);
+  for (; k + 16 <= count; k += 16) {
+    __builtin_prefetch(x + k + kAhead);
+    step(k, 16, x + k);
+  }
   if (k == count) return;
   float last[16] = {};
   for (int i = 0; k + i < count; ++i) last[i] = x[k + i];
