@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Every test, in stages; stages and the seconds of each fuzz harness can be chosen:
-#   STAGES="release dev tsan aarch64 fuzz" FUZZ_SECONDS=12 tools/test.sh
+#   STAGES="release dev tsan aarch64 fuzz" FUZZ_SECONDS=10 tools/test.sh
 set -uo pipefail
 cd "$(dirname "$0")/.."
 jobs=$(nproc)
 stages=${STAGES:-release dev tsan aarch64 fuzz}
-fuzz_seconds=${FUZZ_SECONDS:-12}
+fuzz_seconds=${FUZZ_SECONDS:-10}
 summary=() passed=0 failed=0 skipped=0
 
-# The tests of kernels, of what runs on several threads, and of whole models: all that differs by CPU or by threads.
-parallel_tests=(base_test memory_test memory_device_test quantize_test ternary_linear_test norm_test
-  activation_test dense_linear_test rope_test sketch_test random_model_test attention_test flash_attention_test
-  pointwise_test reduce_test rows_test quantizers_test matmul_test ops_test tensor_test cpu_self_test generate_test
+# What differs by CPU: the tests of kernels. What differs by threads too: of ops, pools and whole models.
+kernel_tests=(quantize_test ternary_linear_test norm_test activation_test dense_linear_test rope_test sketch_test
+  attention_test flash_attention_test pointwise_test reduce_test rows_test quantizers_test matmul_test cpu_self_test)
+parallel_tests=(base_test memory_test memory_device_test tensor_test ops_test random_model_test generate_test
   model_identity_test)
 threaded_memory_tests=(memory_cleanup_test memory_shared_test memory_storage_test memory_tracking_test)
 
@@ -25,15 +25,16 @@ threaded+='|PressureCallbacks|Op\.|OpTest|TensorHandle|Session|Identity'
 
 # build STAGE: configures and builds; prints the log's end where that fails.
 build() {
-  local log=build/$1.log on=ON targets=(all)
+  local log=build/$1.log on=ON examples=ON targets=(all)
   echo "== $1: building"
   case $1 in
-    fuzz) on=OFF ;;
+    fuzz) on=OFF examples=OFF ;;
+    dev) examples=OFF ;;  # built and run in the release stage
     tsan) targets=("${parallel_tests[@]}" "${threaded_memory_tests[@]}") ;;
-    aarch64) targets=("${parallel_tests[@]}") ;;
+    aarch64) targets=("${kernel_tests[@]}" "${parallel_tests[@]}") ;;
   esac
   # `make build` leaves these off in the folder of the release.
-  if ! { cmake --preset "$1" -DBITNET_BUILD_TESTS=$on -DBITNET_BUILD_EXAMPLES=$on &&
+  if ! { cmake --preset "$1" -DBITNET_BUILD_TESTS=$on -DBITNET_BUILD_EXAMPLES=$examples &&
     cmake --build "build/$1" -j "$jobs" --target "${targets[@]}"; } >"$log" 2>&1; then
     grep -nE 'error|FAILED|CMake Error' "$log" | head -40
     tail -20 "$log"
