@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "bitnet/ops/check.h"
+#include "bitnet/ops/floats.h"
 #include "bitnet/ops/matmul.h"
 #include "bitnet/ops/pointwise.h"
 #include "bitnet/ops/quantizers.h"
@@ -16,13 +17,12 @@ namespace {
 // x as f32 [tokens][cols].
 Tensor rows_of(const OpContext& context, const char* op, const BitLinear& layer,
                const TensorView& x) {
-  check_type_in(op, "x", x.dtype(), {DType::f32, DType::f16, DType::bf16});
-  check_on_cpu(op, "x", x);
+  const Tensor floats = as_floats(context, op, "x", x);
   if (x.rank() == 0 || x.dim(-1) != layer.weight.cols())
     fail(Errc::invalid_argument, std::string(op) + ": x is " + to_string(x.shape()) +
                                      ", expected " + std::to_string(layer.weight.cols()) +
                                      " columns");
-  return x.dtype() == DType::f32 ? as_contiguous(x) : cast(context, x, DType::f32);
+  return floats;
 }
 
 Shape with_columns(const Shape& shape, std::int64_t cols) {

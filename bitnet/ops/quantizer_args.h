@@ -31,8 +31,9 @@ enum class Quantizer : std::uint8_t {
 };
 
 /// Scales that are given (one for all rows): x * (1 / scale) in place of the factors above.
-/// NaN in a group: absmean_ternary refuses it beforehand, for the others its code is 0 (sign: -1)
-/// and it counts for nothing in the scale.
+/// NaN in a group: absmean_ternary and sign give a scale that is NaN and codes that mean nothing
+/// (the front function refuses them); of the others its code is 0 and it counts for nothing in the
+/// scale.
 struct QuantizeRowsArgs {
   Quantizer kind;
   const float* x;  // [rows][x_stride]

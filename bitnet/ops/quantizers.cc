@@ -7,6 +7,7 @@
 
 #include "bitnet/ops/attention.h"
 #include "bitnet/ops/check.h"
+#include "bitnet/ops/floats.h"
 #include "bitnet/ops/linear.h"
 #include "bitnet/ops/pointwise.h"
 #include "bitnet/ops/work.h"
@@ -14,13 +15,6 @@
 
 namespace bitnet::ops {
 namespace {
-
-Tensor floats_of(const OpContext& context, const char* op, const char* operand,
-                 const TensorView& x) {
-  check_type_in(op, operand, x.dtype(), {DType::f32, DType::f16, DType::bf16});
-  check_on_cpu(op, operand, x);
-  return x.dtype() == DType::f32 ? as_contiguous(x) : cast(context, x, DType::f32);
-}
 
 bool by_mean(Quantizer kind) {
   return kind == Quantizer::absmean_ternary || kind == Quantizer::sign;
@@ -33,22 +27,23 @@ DType type_of(Quantizer kind) {
 }
 
 // Scale and zero point of all rows together.
-void whole_tensor(const OpContext& context, Quantizer kind, const Tensor& x,
-                  const std::vector<double>& sums, Quantization& q) {
+void whole_tensor(const OpContext& context, Quantizer kind, const Tensor& x, Quantization& q) {
+  const std::int64_t count = x.rows() * x.cols();
   if (by_mean(kind)) {
+    std::vector<double> sums(static_cast<std::size_t>(x.rows()));
+    run_in_span("abs_sum", context.table->abs_sum,
+                {x.as<float>(), x.cols(), sums.data(), x.rows(), x.cols()}, *context.threads);
     double sum = 0;
     for (const double s : sums) sum += s;
-    const double count = static_cast<double>(x.rows()) * static_cast<double>(x.cols());
-    q.scales[0] = std::max(static_cast<float>(sum / count), 1e-5f);
+    q.scales[0] = std::max(static_cast<float>(sum / static_cast<double>(count)), 1e-5f);
     return;
   }
   // As one long row, whose codes are thrown away.
-  Tensor codes = Tensor::allocate(DType::i8, {x.rows() * x.cols()});
-  context.table->quantize_rows(
-      {kind, x.as<float>(), 0, reinterpret_cast<std::uint8_t*>(codes.mutable_data()), 0,
-       q.scales.data(), q.zero_points.data(), 0, false, 0, 1, x.rows() * x.cols(),
-       x.rows() * x.cols()},
-      *context.threads);
+  Tensor codes = Tensor::allocate(DType::i8, {count});
+  run_in_span("quantize_rows", context.table->quantize_rows,
+              {kind, x.as<float>(), 0, reinterpret_cast<std::uint8_t*>(codes.mutable_data()), 0,
+               q.scales.data(), q.zero_points.data(), 0, false, 0, 1, count, count},
+              *context.threads);
 }
 
 }  // namespace
@@ -56,7 +51,7 @@ void whole_tensor(const OpContext& context, Quantizer kind, const Tensor& x,
 Tensor quantize(const OpContext& context, Quantizer kind, const TensorView& x,
                 const QuantizeOptions& options) {
   const auto run = supported(context, context.table->quantize_rows, "quantize");
-  const Tensor rows = floats_of(context, "quantize", "x", x);
+  const Tensor rows = as_floats(context, "quantize", "x", x);
   const std::int64_t cols = rows.cols();
   require(x.rank() > 0 && cols > 0, "quantize: x has no columns");
   Quantization q{options.granularity, 0, {}, {}};
@@ -74,18 +69,7 @@ Tensor quantize(const OpContext& context, Quantizer kind, const TensorView& x,
   const std::int64_t scales = stride == 0 ? 1 : rows.rows() * stride;
   q.scales.resize(static_cast<std::size_t>(scales));
   if (kind == Quantizer::asymmetric_i8) q.zero_points.resize(q.scales.size());
-  if (by_mean(kind)) {
-    std::vector<double> sums(static_cast<std::size_t>(rows.rows()));
-    run_in_span("abs_sum", context.table->abs_sum,
-                {rows.as<float>(), cols, sums.data(), rows.rows(), cols}, *context.threads);
-    for (std::size_t r = 0; r < sums.size(); ++r)
-      if (!std::isfinite(static_cast<float>(sums[r])))
-        fail(Errc::invalid_argument,
-             "quantize: row " + std::to_string(r) + " holds a NaN or an infinity");
-    if (stride == 0) whole_tensor(context, kind, rows, sums, q);
-  } else if (stride == 0 && rows.rows() > 0) {
-    whole_tensor(context, kind, rows, {}, q);
-  }
+  if (stride == 0 && rows.rows() > 0) whole_tensor(context, kind, rows, q);
   Tensor codes = Tensor::allocate(type_of(kind), x.shape());
   run_in_span("quantize_rows", run,
               {kind, rows.as<float>(), cols, reinterpret_cast<std::uint8_t*>(codes.mutable_data()),
@@ -93,6 +77,14 @@ Tensor quantize(const OpContext& context, Quantizer kind, const TensorView& x,
                q.zero_points.empty() ? nullptr : q.zero_points.data(), stride, stride == 0,
                options.seed, rows.rows(), cols, group},
               *context.threads);
+  // A mean is finite where its elements are.
+  for (std::size_t i = 0; i < q.scales.size(); ++i)
+    if (!std::isfinite(q.scales[i]) && by_mean(kind)) {
+      const auto row = stride == 0 ? 0 : i / static_cast<std::size_t>(stride);
+      fail(Errc::invalid_argument,
+           "quantize: " + (stride == 0 ? "x" : "row " + std::to_string(row)) +
+               " holds a NaN or an infinity");
+    }
   codes.set_quantization(std::move(q));
   return codes;
 }
@@ -186,7 +178,7 @@ Tensor embedding_backward(const OpContext& context, const TensorView& ids,
                           const TensorView& gradient, std::int64_t rows) {
   const auto run = supported(context, context.table->embed_grad, "embedding_backward");
   const Tensor wide = checked_ids("embedding_backward", ids, rows);
-  const Tensor g = floats_of(context, "embedding_backward", "gradient", gradient);
+  const Tensor g = as_floats(context, "embedding_backward", "gradient", gradient);
   require(gradient.rank() == ids.rank() + 1, "embedding_backward: gradient is not [ids..., cols]");
   const auto dims = gradient.shape().dims();
   check_shape("embedding_backward", "ids", ids.shape(), Shape(dims.first(dims.size() - 1)));

@@ -11,12 +11,12 @@ namespace bitnet {
 ///   softmax       m = max x; e = exp(x - m); y = e * (1 / sum16 e)
 ///   log_softmax   y = (x - m) - log(sum16 e)
 ///   layer_norm    c = x - sum16(x) / n; r = 1 / sqrt(sum16(c^2) / n + eps); y = fma(c * r, w, b)
-///   rms_norm      r = 1 / sqrt(sum16(x^2) / n + eps); y = w * (x * r)
+/// (RMSNorm has an entry of its own: RmsNormArgs of ops/args.h.)
 /// Gradients of x, with g that of y:
 ///   softmax_grad      x is y: y * (g - sum16(g y))
 ///   log_softmax_grad  x is y: g - exp(y) * sum16(g)
 ///   layer_norm_grad   h = g w, z = c r: r * (h - sum16(h) / n - z * (sum16(h z) / n))
-///   rms_norm_grad     h = g w, z = x r: r * (h - z * (sum16(h z) / n))
+///   rms_norm_grad     r as in RmsNormArgs, h = g w, z = x r: r * (h - z * (sum16(h z) / n))
 /// and in `extra`, where it is given, the row's share of the gradient of w: g z.
 /// cross_entropy, for the row's target t: y[0] = (log(sum16 e) + m) - x[t];
 /// cross_entropy_grad: (softmax(x)[k] - (k == t)) * g[0]. A target that is ignored gives 0.
@@ -24,7 +24,6 @@ enum class RowOp : std::uint8_t {
   softmax,
   log_softmax,
   layer_norm,
-  rms_norm,
   softmax_grad,
   log_softmax_grad,
   layer_norm_grad,

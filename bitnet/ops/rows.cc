@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "bitnet/ops/rows.h"
 
-#include <cmath>
+#include <algorithm>
 
 #include "bitnet/ops/check.h"
+#include "bitnet/ops/elementwise.h"
+#include "bitnet/ops/floats.h"
 #include "bitnet/ops/pointwise.h"
 #include "bitnet/ops/reduce.h"
 #include "bitnet/ops/work.h"
@@ -14,12 +16,11 @@ namespace {
 
 // x as f32 rows without gaps; rows() and cols() of the tensor are those of the op.
 Tensor as_rows(const OpContext& context, const char* op, const char* operand, const TensorView& x) {
-  check_type_in(op, operand, x.dtype(), {DType::f32, DType::f16, DType::bf16});
-  check_on_cpu(op, operand, x);
+  const Tensor floats = as_floats(context, op, operand, x);
   if (x.rank() == 0 || x.dim(-1) == 0)
     fail(Errc::invalid_argument, std::string(op) + ": " + operand + " is " + to_string(x.shape()) +
                                      ", expected rows of at least one element");
-  return x.dtype() == DType::f32 ? as_contiguous(x) : cast(context, x, DType::f32);
+  return floats;
 }
 
 Tensor as_type(const OpContext& context, const Tensor& x, DType type) {
@@ -71,18 +72,6 @@ Tensor plain_backward(const OpContext& context, const char* name, RowOp op, cons
   args.g_stride = g.cols();
   run(context, name, args);
   return as_type(context, out, y.dtype());
-}
-
-Tensor norm(const OpContext& context, const char* name, RowOp op, const TensorView& x,
-            const TensorView& weight, const TensorView& bias, float eps) {
-  const Tensor rows = as_rows(context, name, "x", x);
-  Tensor out = Tensor::allocate(DType::f32, x.shape());
-  RowArgs args = args_of(op, rows, out);
-  args.weight = parameter(name, "weight", weight, rows.cols());
-  args.bias = parameter(name, "bias", bias, rows.cols());
-  args.eps = eps;
-  run(context, name, args);
-  return as_type(context, out, x.dtype());
 }
 
 // Rows summed to one: [..., cols] to [cols].
@@ -154,12 +143,31 @@ Tensor log_softmax_backward(const OpContext& context, const TensorView& y,
 
 Tensor rms_norm(const OpContext& context, const TensorView& x, const TensorView& weight,
                 float eps) {
-  return norm(context, "rms_norm", RowOp::rms_norm, x, weight, {}, eps);
+  const Tensor rows = as_rows(context, "rms_norm", "x", x);
+  const std::int64_t cols = rows.cols();
+  Tensor gain;
+  if (parameter("rms_norm", "weight", weight, cols)) {
+    gain = as_contiguous(weight);
+  } else {
+    gain = Tensor::allocate(DType::f32, {cols});
+    std::fill_n(gain.as_mutable<float>(), cols, 1.0f);
+  }
+  Tensor out = Tensor::allocate(DType::f32, x.shape());
+  bitnet::rms_norm(context, {rows.as<float>(), rows.rows(), cols, cols}, gain, eps,
+                   {out.as_mutable<float>(), rows.rows(), cols, cols});
+  return as_type(context, out, x.dtype());
 }
 
 Tensor layer_norm(const OpContext& context, const TensorView& x, const TensorView& weight,
                   const TensorView& bias, float eps) {
-  return norm(context, "layer_norm", RowOp::layer_norm, x, weight, bias, eps);
+  const Tensor rows = as_rows(context, "layer_norm", "x", x);
+  Tensor out = Tensor::allocate(DType::f32, x.shape());
+  RowArgs args = args_of(RowOp::layer_norm, rows, out);
+  args.weight = parameter("layer_norm", "weight", weight, rows.cols());
+  args.bias = parameter("layer_norm", "bias", bias, rows.cols());
+  args.eps = eps;
+  run(context, "layer_norm", args);
+  return as_type(context, out, x.dtype());
 }
 
 NormGradients rms_norm_backward(const OpContext& context, const TensorView& x,

@@ -47,8 +47,6 @@ double row_ops(RowOp op) noexcept {
       return 6;
     case RowOp::layer_norm:
       return 8;  // sum; difference, square, sum; difference, scale, weight, bias
-    case RowOp::rms_norm:
-      return 4;
     case RowOp::softmax_grad:
     case RowOp::log_softmax_grad:
       return 4;

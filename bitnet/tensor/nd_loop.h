@@ -34,6 +34,16 @@ struct NdLoop {
     if (runs > 0) normalize();
   }
 
+  /// Of all runs.
+  std::int64_t elements() const noexcept { return runs * count; }
+
+  /// Byte offsets of element `index`, counted run by run.
+  Offsets element(std::int64_t index) const noexcept {
+    Offsets at = offsets(index / count);
+    for (std::size_t k = 0; k < kOperands; ++k) at[k] += index % count * step[k];
+    return at;
+  }
+
   /// Byte offsets of the first elements of run `index`.
   Offsets offsets(std::int64_t index) const noexcept {
     Offsets at{};

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "bitnet/backend/cpu/plain_types.h"
 #include "bitnet/backend/cpu/pointwise_op.h"
 #include "bitnet/backend/cpu/strided.h"
 #include "bitnet/base/half.h"
@@ -47,18 +48,6 @@ T integer_of(double x) {
   return static_cast<T>(x);
 }
 
-template <class T>
-void put(std::byte* to, T value) {
-  std::memcpy(to, &value, sizeof value);
-}
-
-template <class T>
-T get(const std::byte* from) {
-  T value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
-
 // Elements of one run, read as doubles or as 64-bit integers.
 struct Row {
   std::vector<double> reals;
@@ -97,28 +86,28 @@ void write_packed(DType type, std::byte* at, std::int64_t count, Row& row) {
 std::int64_t read_integer(DType type, const std::byte* at) {
   switch (type) {
     case DType::i8:
-      return get<std::int8_t>(at);
+      return value_at<std::int8_t>(at);
     case DType::u8:
-      return get<std::uint8_t>(at);
+      return value_at<std::uint8_t>(at);
     case DType::u16:
-      return get<std::uint16_t>(at);
+      return value_at<std::uint16_t>(at);
     case DType::i32:
-      return get<std::int32_t>(at);
+      return value_at<std::int32_t>(at);
     default:
-      return get<std::int64_t>(at);
+      return value_at<std::int64_t>(at);
   }
 }
 
 double read_real(DType type, const std::byte* at) {
   switch (type) {
     case DType::f16:
-      return f16_to_f32(get<std::uint16_t>(at));
+      return f16_to_f32(value_at<std::uint16_t>(at));
     case DType::bf16:
-      return bf16_to_f32(get<std::uint16_t>(at));
+      return bf16_to_f32(value_at<std::uint16_t>(at));
     case DType::f32:
-      return get<float>(at);
+      return value_at<float>(at);
     default:
-      return get<double>(at);
+      return value_at<double>(at);
   }
 }
 
@@ -129,28 +118,28 @@ void write_integer(DType type, std::int64_t v, std::byte* to) {
   };
   switch (type) {
     case DType::i8:
-      return put(to, within(std::int8_t{}));
+      return put_value(to, within(std::int8_t{}));
     case DType::u8:
-      return put(to, within(std::uint8_t{}));
+      return put_value(to, within(std::uint8_t{}));
     case DType::u16:
-      return put(to, within(std::uint16_t{}));
+      return put_value(to, within(std::uint16_t{}));
     case DType::i32:
-      return put(to, within(std::int32_t{}));
+      return put_value(to, within(std::int32_t{}));
     default:
-      return put(to, v);
+      return put_value(to, v);
   }
 }
 
 void write_real(DType type, double v, std::byte* to) {
   switch (type) {
     case DType::f16:
-      return put(to, f32_to_f16(odd_float(v)));
+      return put_value(to, f32_to_f16(odd_float(v)));
     case DType::bf16:
-      return put(to, f32_to_bf16(odd_float(v)));
+      return put_value(to, f32_to_bf16(odd_float(v)));
     case DType::f32:
-      return put(to, static_cast<float>(v));
+      return put_value(to, static_cast<float>(v));
     default:
-      return put(to, v);
+      return put_value(to, v);
   }
 }
 
@@ -191,11 +180,10 @@ void cast_rows(const CastArgs& args, ThreadPool& pool) {
   const Shape outer = scalar ? args.shape : args.shape.with(rank - 1, count > 0);
   const NdLoop<2> loop(outer, {args.out.strides, args.x.strides});
   const auto last = static_cast<std::size_t>(std::max(rank - 1, 0));
-  for_rows(pool, loop.runs * loop.count, 8 * count, [&](std::int64_t begin, std::int64_t end) {
+  for_rows(pool, loop.elements(), 8 * count, [&](std::int64_t begin, std::int64_t end) {
     Row row;
     for (std::int64_t r = begin; r < end; ++r) {
-      auto at = loop.offsets(r / loop.count);
-      for (std::size_t k = 0; k < 2; ++k) at[k] += r % loop.count * loop.step[k];
+      const auto at = loop.element(r);
       read_run(args.x.dtype, bytes(args.x) + at[1], args.x.strides[last], count, row);
       const bool from = is_integer(args.x.dtype), to = is_integer(args.out.dtype);
       if (from && !to) {

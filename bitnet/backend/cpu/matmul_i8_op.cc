@@ -3,7 +3,7 @@
 
 #include "bitnet/backend/cpu/kernels/matmul_i8/matmul_i8.h"
 #include "bitnet/backend/cpu/matmul_op.h"
-#include "bitnet/backend/cpu/strided.h"
+#include "bitnet/backend/cpu/matmul_pieces.h"
 #include "bitnet/backend/cpu/worker_scratch.h"
 
 namespace bitnet::cpu {
@@ -21,37 +21,6 @@ struct Piece {
   std::int32_t* out;
   Slice m, n;
 };
-
-void tiles(const MatmulI8Kernels& kernels, std::int64_t rows, std::int64_t columns,
-           std::int64_t deep, const std::int8_t* a, const std::int8_t* b,
-           const std::int32_t* correction, std::int32_t* out, std::int64_t stride, bool first) {
-  alignas(64) std::int32_t edge[16 * 64];
-  for (std::int64_t i = 0; i < rows; i += kernels.rows)
-    for (std::int64_t j = 0; j < columns; j += kernels.columns) {
-      const std::int64_t high = std::min(kernels.rows, rows - i);
-      const std::int64_t wide = std::min(kernels.columns, columns - j);
-      std::int32_t* to = out + i * stride + j;
-      TileI8Run run{a + i * deep * kernels.element,
-                    b + j * deep * kernels.element,
-                    deep,
-                    correction + j,
-                    to,
-                    stride,
-                    first};
-      if (high == kernels.rows && wide == kernels.columns) {
-        kernels.tile(run);
-        continue;
-      }
-      run.out = edge;
-      run.out_stride = kernels.columns;
-      if (!first)
-        for (std::int64_t r = 0; r < high; ++r)
-          std::copy_n(to + r * stride, wide, edge + r * kernels.columns);
-      kernels.tile(run);
-      for (std::int64_t r = 0; r < high; ++r)
-        std::copy_n(edge + r * kernels.columns, wide, to + r * stride);
-    }
-}
 
 void run_piece(const Piece& p) {
   const MatmulArgs& args = p.args;
@@ -83,8 +52,13 @@ void run_piece(const Piece& p) {
           kernels.pack_b({p.b + k * args.b_row + (j + c) * args.b_col, args.b_col, args.b_row,
                           std::min(kernels.columns, columns - c), terms, kernels.columns,
                           b + c * deep * kernels.element, correction + c});
-        tiles(kernels, rows, columns, deep, a, b, correction, p.out + i * stride + j, stride,
-              k == 0);
+        const bool first = k == 0;
+        for_tiles(
+            rows, kernels.rows, columns, kernels.columns, true, p.out + i * stride + j, stride,
+            first, [&](auto row, auto column, auto, std::int32_t* to, auto to_stride) {
+              kernels.tile({a + row * deep * kernels.element, b + column * deep * kernels.element,
+                            deep, correction + column, to, to_stride, first});
+            });
       }
     }
   }
@@ -94,28 +68,12 @@ void run_piece(const Piece& p) {
 
 void matmul_i8(const MatmulArgs& args, ThreadPool& pool) {
   const MatmulI8Kernels& kernels = active_matmul_i8_kernels();
-  const NdLoop<3> loop(args.batch, {args.out.strides, args.a.strides, args.b.strides});
-  const std::int64_t batches = loop.runs * loop.count;
-  const double work = double(args.m) * double(args.n) * double(std::max<std::int64_t>(args.k, 1));
-  const int workers = work * double(batches) <= kAloneWork ? 1 : pool.size();
-  const Grid grid = grid_of(args.m, args.n, kernels.rows, kernels.columns, workers);
-  const auto body = [&](int worker, int) {
-    if (worker >= grid.rows * grid.columns) return;
-    const Slice m = slice_of(args.m, worker / grid.columns, grid.rows, kernels.rows);
-    const Slice n = slice_of(args.n, worker % grid.columns, grid.columns, kernels.columns);
-    if (m.size() <= 0 || n.size() <= 0) return;
-    for (std::int64_t i = 0; i < batches; ++i) {
-      auto at = loop.offsets(i / loop.count);
-      for (std::size_t k = 0; k < 3; ++k) at[k] += i % loop.count * loop.step[k];
-      run_piece({args, reinterpret_cast<const std::int8_t*>(bytes(args.a) + at[1]),
-                 reinterpret_cast<const std::int8_t*>(bytes(args.b) + at[2]),
-                 reinterpret_cast<std::int32_t*>(bytes(args.out) + at[0]), m, n});
-    }
-  };
-  if (workers == 1)
-    body(0, 1);
-  else
-    pool.run(body);
+  const Cut cut{kernels.rows, kernels.columns, kAloneWork, 0};
+  for_products(args, cut, pool, [&](const auto& at, Slice m, Slice n) {
+    run_piece({args, reinterpret_cast<const std::int8_t*>(bytes(args.a) + at[1]),
+               reinterpret_cast<const std::int8_t*>(bytes(args.b) + at[2]),
+               reinterpret_cast<std::int32_t*>(bytes(args.out) + at[0]), m, n});
+  });
 }
 
 }  // namespace bitnet::cpu

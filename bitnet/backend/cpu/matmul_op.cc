@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "bitnet/backend/cpu/kernels/matmul/matmul.h"
-#include "bitnet/backend/cpu/strided.h"
+#include "bitnet/backend/cpu/matmul_pieces.h"
 #include "bitnet/backend/cpu/worker_scratch.h"
 
 namespace bitnet::cpu {
@@ -107,32 +107,6 @@ void stream_piece(const Piece& p) {
     finish_row(p, p.m.begin + i, p.n.begin, p.n.size(), total + i * columns);
 }
 
-// Products of panels a (of `height` rows each) and b over `deep` terms, tile by tile.
-void panel_product(const MatmulKernels& kernels, std::int64_t rows, std::int64_t height,
-                   std::int64_t columns, std::int64_t deep, const float* a, const float* b,
-                   float* sums, std::int64_t stride, bool first) {
-  alignas(64) float edge[kMostTileRows * 64];
-  for (std::int64_t i = 0; i < rows; i += height)
-    for (std::int64_t j = 0; j < columns; j += kernels.columns) {
-      const std::int64_t high = std::min(height, rows - i);
-      const std::int64_t wide = std::min(kernels.columns, columns - j);
-      float* to = sums + i * stride + j;
-      TileRun run{a + i * deep, b + j * deep, deep, to, stride, first};
-      if (wide == kernels.columns) {
-        kernels.tile[high](run);
-        continue;
-      }
-      run.out = edge;
-      run.out_stride = kernels.columns;
-      if (!first)
-        for (std::int64_t r = 0; r < high; ++r)
-          std::copy_n(to + r * stride, wide, edge + r * kernels.columns);
-      kernels.tile[high](run);
-      for (std::int64_t r = 0; r < high; ++r)
-        std::copy_n(edge + r * kernels.columns, wide, to + r * stride);
-    }
-}
-
 // Panels of a: whole ones of `height` rows, then one of what is left, as high as its rows.
 void pack_rows(const Piece& p, std::int64_t i, std::int64_t k, std::int64_t rows,
                std::int64_t height, std::int64_t deep, float* panels) {
@@ -170,8 +144,12 @@ void packed_piece(const Piece& p) {
         const std::int64_t columns = std::min(kColumns, p.n.end - j);
         kernels.pack({p.b_at(k, j), args.b.dtype, args.b_col, args.b_row, columns, deep,
                       kernels.columns, b});
-        panel_product(kernels, rows, height, columns, deep, a, b, sums + (j - p.n.begin), stride,
-                      k == 0);
+        const bool first = k == 0;
+        for_tiles(
+            rows, height, columns, kernels.columns, false, sums + (j - p.n.begin), stride, first,
+            [&](auto row, auto column, auto high, float* to, auto to_stride) {
+              kernels.tile[high]({a + row * deep, b + column * deep, deep, to, to_stride, first});
+            });
       }
     }
     if (!needs_finish(args)) continue;
@@ -193,7 +171,6 @@ void empty_sum(const Piece& p) {
 }
 
 void run_piece(const Piece& p) {
-  if (p.m.size() <= 0 || p.n.size() <= 0) return;
   if (p.args.k == 0)
     empty_sum(p);
   else if (p.m.size() <= kFewRows)
@@ -204,52 +181,14 @@ void run_piece(const Piece& p) {
 
 }  // namespace
 
-Grid grid_of(std::int64_t m, std::int64_t n, std::int64_t tile_rows, std::int64_t tile_columns,
-             int workers) noexcept {
-  Grid best{1, workers};
-  double least = 1e300;
-  for (int rows = 1; rows <= workers; ++rows) {
-    if (workers % rows != 0) continue;
-    const int columns = workers / rows;
-    // The largest piece in whole tiles decides the time; what is packed comes on top.
-    const double high = double(round_up(ceil_div(m, rows), tile_rows));
-    const double wide = double(round_up(ceil_div(n, columns), tile_columns));
-    const double cost = high * wide + 16.0 * (high + wide);
-    if (cost < least) least = cost, best = {rows, columns};
-  }
-  return best;
-}
-
 void matmul(const MatmulArgs& args, ThreadPool& pool) {
   if (args.a.dtype == DType::i8) return matmul_i8(args, pool);
   const MatmulKernels& kernels = active_matmul_kernels();
-  const NdLoop<3> loop(args.batch, {args.out.strides, args.a.strides, args.b.strides});
-  const std::int64_t batches = loop.runs * loop.count;
-  const auto piece = [&](std::int64_t batch, Slice m, Slice n) {
-    auto at = loop.offsets(batch / loop.count);
-    for (std::size_t k = 0; k < 3; ++k) at[k] += batch % loop.count * loop.step[k];
+  const Cut cut{kernels.rows, kernels.columns, kAloneWork, kFewRows};
+  for_products(args, cut, pool, [&](const auto& at, Slice m, Slice n) {
     run_piece({args, kernels, reinterpret_cast<const unsigned char*>(bytes(args.a) + at[1]),
                reinterpret_cast<const unsigned char*>(bytes(args.b) + at[2]),
                bytes(args.out) + at[0], m, n});
-  };
-  const double work = double(args.m) * double(args.n) * double(std::max<std::int64_t>(args.k, 1));
-  const int workers = work * double(batches) <= kAloneWork ? 1 : pool.size();
-  if (workers == 1 || batches >= 2 * workers) {
-    const auto all = [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) piece(i, {0, args.m}, {0, args.n});
-    };
-    if (workers == 1) return all(0, batches);
-    return pool.for_slices(batches, 1, all);
-  }
-  // Few rows are streamed whole by each worker, which then takes columns alone.
-  const Grid grid = args.m <= kFewRows
-                        ? Grid{1, workers}
-                        : grid_of(args.m, args.n, kernels.rows, kernels.columns, workers);
-  pool.run([&](int worker, int) {
-    if (worker >= grid.rows * grid.columns) return;
-    const Slice m = slice_of(args.m, worker / grid.columns, grid.rows, kernels.rows);
-    const Slice n = slice_of(args.n, worker % grid.columns, grid.columns, kernels.columns);
-    for (std::int64_t i = 0; i < batches; ++i) piece(i, {m.begin, m.end}, {n.begin, n.end});
   });
 }
 

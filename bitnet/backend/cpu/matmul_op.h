@@ -13,12 +13,4 @@ void matmul(const MatmulArgs& args, ThreadPool& pool);
 /// i8 times i8 to i32.
 void matmul_i8(const MatmulArgs& args, ThreadPool& pool);
 
-/// How `workers` share a product of m x n: a grid of rows x columns whose pieces are as square as
-/// may be, so that little is packed twice.
-struct Grid {
-  int rows, columns;
-};
-Grid grid_of(std::int64_t m, std::int64_t n, std::int64_t tile_rows, std::int64_t tile_columns,
-             int workers) noexcept;
-
 }  // namespace bitnet::cpu

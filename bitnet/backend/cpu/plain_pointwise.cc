@@ -4,19 +4,13 @@
 #include <limits>
 #include <type_traits>
 
+#include "bitnet/backend/cpu/plain_types.h"
 #include "bitnet/backend/cpu/pointwise_op.h"
 #include "bitnet/backend/cpu/strided.h"
 #include "bitnet/base/math.h"
 
 namespace bitnet::cpu {
 namespace {
-
-template <class T>
-T value_at(const std::byte* p) {
-  T value;
-  std::memcpy(&value, p, sizeof value);
-  return value;
-}
 
 // Wraps instead of overflowing. Types below int are computed in int, which holds their products but
 // that of u16; unsigned int holds that too.
@@ -191,39 +185,18 @@ void compare_of(const CompareArgs& args, ThreadPool& pool) {
   }
 }
 
-// Calls f(T{}) for the C++ type of a dtype.
-template <class F>
-void with_type(DType type, const F& f) {
-  switch (type) {
-    case DType::f64:
-      return f(double{});
-    case DType::i64:
-      return f(std::int64_t{});
-    case DType::i32:
-      return f(std::int32_t{});
-    case DType::u16:
-      return f(std::uint16_t{});
-    case DType::u8:
-      return f(std::uint8_t{});
-    case DType::i8:
-      return f(std::int8_t{});
-    default:
-      return;
-  }
-}
-
 }  // namespace
 
 void plain_unary(const UnaryArgs& args, ThreadPool& pool) {
-  with_type(args.x.dtype, [&](auto zero) { unary_of<decltype(zero)>(args, pool); });
+  with_plain_type(args.x.dtype, [&](auto zero) { unary_of<decltype(zero)>(args, pool); });
 }
 
 void plain_binary(const BinaryArgs& args, ThreadPool& pool) {
-  with_type(args.a.dtype, [&](auto zero) { binary_of<decltype(zero)>(args, pool); });
+  with_plain_type(args.a.dtype, [&](auto zero) { binary_of<decltype(zero)>(args, pool); });
 }
 
 void plain_compare(const CompareArgs& args, ThreadPool& pool) {
-  with_type(args.a.dtype, [&](auto zero) { compare_of<decltype(zero)>(args, pool); });
+  with_plain_type(args.a.dtype, [&](auto zero) { compare_of<decltype(zero)>(args, pool); });
 }
 
 }  // namespace bitnet::cpu

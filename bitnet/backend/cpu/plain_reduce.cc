@@ -3,18 +3,12 @@
 #include <cmath>
 #include <vector>
 
+#include "bitnet/backend/cpu/plain_types.h"
 #include "bitnet/backend/cpu/reduce_op.h"
 #include "bitnet/backend/cpu/strided.h"
 
 namespace bitnet::cpu {
 namespace {
-
-template <class T>
-T value_at(const std::byte* p) {
-  T value;
-  std::memcpy(&value, p, sizeof value);
-  return value;
-}
 
 template <class T>
 struct Elements {
@@ -127,13 +121,12 @@ std::int64_t integer_of(const ReduceArgs& args, const Elements<T>& x) {
 template <class T>
 void reduce_as(const ReduceArgs& args, ThreadPool& pool) {
   const NdLoop<2> loop(args.kept, {args.out.strides, args.x.strides});
-  for_rows(pool, loop.runs * loop.count, 4 * args.count, [&](std::int64_t begin, std::int64_t end) {
+  for_rows(pool, loop.elements(), 4 * args.count, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      auto at = loop.offsets(i / loop.count);
-      for (std::size_t k = 0; k < 2; ++k) at[k] += i % loop.count * loop.step[k];
+      const auto at = loop.element(i);
       const Elements<T> x{bytes(args.x) + at[1], args.count, args.step};
       std::byte* out = bytes(args.out) + at[0];
-      const auto put = [&](auto y) { std::memcpy(out, &y, sizeof y); };
+      const auto put = [&](auto y) { put_value(out, y); };
       // argmax of -0 and +0 is the first of the equal ones; max is +0.
       if (args.op == ReduceOp::argmax || args.op == ReduceOp::argmin) {
         const T extreme = x[place(x, args.op == ReduceOp::argmax)];
@@ -154,20 +147,7 @@ void reduce_as(const ReduceArgs& args, ThreadPool& pool) {
 }  // namespace
 
 void plain_reduce(const ReduceArgs& args, ThreadPool& pool) {
-  switch (args.x.dtype) {
-    case DType::f64:
-      return reduce_as<double>(args, pool);
-    case DType::i64:
-      return reduce_as<std::int64_t>(args, pool);
-    case DType::i32:
-      return reduce_as<std::int32_t>(args, pool);
-    case DType::u16:
-      return reduce_as<std::uint16_t>(args, pool);
-    case DType::u8:
-      return reduce_as<std::uint8_t>(args, pool);
-    default:
-      return reduce_as<std::int8_t>(args, pool);
-  }
+  with_plain_type(args.x.dtype, [&](auto zero) { reduce_as<decltype(zero)>(args, pool); });
 }
 
 }  // namespace bitnet::cpu

@@ -88,15 +88,8 @@ struct Reduction {
       : args(a),
         pool(p),
         loop(a.kept, {a.out.strides, a.x.strides}),
-        kept(loop.runs * loop.count),
+        kept(loop.elements()),
         pieces(ceil_div(a.count, kReducePiece)) {}
-
-  // Offsets of out and x of kept element i.
-  NdLoop<2>::Offsets at(std::int64_t i) const {
-    auto offsets = loop.offsets(i / loop.count);
-    for (std::size_t k = 0; k < 2; ++k) offsets[k] += i % loop.count * loop.step[k];
-    return offsets;
-  }
 
   // Piece `index` of the elements behind `x` as floats.
   FloatPiece piece(const std::byte* x, std::int64_t index, float* buffer) const {
@@ -118,46 +111,42 @@ struct Reduction {
   }
 };
 
-// Rows: each worker reduces whole rows.
+// Row i, where total(x, op, center) puts the totals of its pieces together.
+template <class Total>
+void one_row(const Reduction& r, std::int64_t i, const Total& total) {
+  const auto at = r.loop.element(i);
+  const std::byte* x = bytes(r.args.x) + at[1];
+  float center = 0.0f;
+  if (r.args.op == ReduceOp::variance)
+    center = total(x, PieceOp::sum, 0.0f) / static_cast<float>(r.args.count);
+  const float y = finish(r.args, total(x, piece_op(r.args.op), center));
+  write(r.args, r.pointwise, bytes(r.args.out) + at[0], 0, &y, 1);
+}
+
+// Each worker reduces whole rows.
 void whole_rows(const Reduction& r) {
   for_rows(r.pool, r.kept, r.args.count, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> totals(static_cast<std::size_t>(r.pieces));
-    const auto total = [&](const std::byte* x, PieceOp op, float center) {
-      for (std::int64_t p = 0; p < r.pieces; ++p)
-        totals[static_cast<std::size_t>(p)] = r.piece_total(x, p, op, center);
-      return reduce_totals(r.kernels, op, totals.data(), r.pieces);
-    };
-    for (std::int64_t i = begin; i < end; ++i) {
-      const auto at = r.at(i);
-      const std::byte* x = bytes(r.args.x) + at[1];
-      float center = 0.0f;
-      if (r.args.op == ReduceOp::variance)
-        center = total(x, PieceOp::sum, 0.0f) / static_cast<float>(r.args.count);
-      const float y = finish(r.args, total(x, piece_op(r.args.op), center));
-      write(r.args, r.pointwise, bytes(r.args.out) + at[0], 0, &y, 1);
-    }
+    for (std::int64_t i = begin; i < end; ++i)
+      one_row(r, i, [&](const std::byte* x, PieceOp op, float center) {
+        for (std::int64_t p = 0; p < r.pieces; ++p)
+          totals[static_cast<std::size_t>(p)] = r.piece_total(x, p, op, center);
+        return reduce_totals(r.kernels, op, totals.data(), r.pieces);
+      });
   });
 }
 
 // Few rows: the pieces of each are divided over the workers.
 void divided_rows(const Reduction& r) {
   std::vector<float> totals(static_cast<std::size_t>(r.pieces));
-  const auto total = [&](const std::byte* x, PieceOp op, float center) {
-    for_rows(r.pool, r.pieces, kReducePiece, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t p = begin; p < end; ++p)
-        totals[static_cast<std::size_t>(p)] = r.piece_total(x, p, op, center);
+  for (std::int64_t i = 0; i < r.kept; ++i)
+    one_row(r, i, [&](const std::byte* x, PieceOp op, float center) {
+      for_rows(r.pool, r.pieces, kReducePiece, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t p = begin; p < end; ++p)
+          totals[static_cast<std::size_t>(p)] = r.piece_total(x, p, op, center);
+      });
+      return reduce_totals(r.kernels, op, totals.data(), r.pieces);
     });
-    return reduce_totals(r.kernels, op, totals.data(), r.pieces);
-  };
-  for (std::int64_t i = 0; i < r.kept; ++i) {
-    const auto at = r.at(i);
-    const std::byte* x = bytes(r.args.x) + at[1];
-    float center = 0.0f;
-    if (r.args.op == ReduceOp::variance)
-      center = total(x, PieceOp::sum, 0.0f) / static_cast<float>(r.args.count);
-    const float y = finish(r.args, total(x, piece_op(r.args.op), center));
-    write(r.args, r.pointwise, bytes(r.args.out) + at[0], 0, &y, 1);
-  }
 }
 
 // Columns that lie side by side: rows are added to 16 rows of lanes, then these to one.
@@ -270,7 +259,7 @@ void places(const Reduction& r) {
   const auto same = [](float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); };
   for_rows(r.pool, r.kept, r.args.count, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const auto at = r.at(i);
+      const auto at = r.loop.element(i);
       const std::byte* x = bytes(r.args.x) + at[1];
       float best = 0.0f;
       std::int64_t in_piece = 0;
@@ -296,7 +285,7 @@ void of_nothing(const Reduction& r) {
                   : no_number                 ? std::numeric_limits<float>::quiet_NaN()
                                               : 0.0f;
   for (std::int64_t i = 0; i < r.kept; ++i)
-    write(r.args, r.pointwise, bytes(r.args.out) + r.at(i)[0], 0, &y, 1);
+    write(r.args, r.pointwise, bytes(r.args.out) + r.loop.element(i)[0], 0, &y, 1);
 }
 
 }  // namespace

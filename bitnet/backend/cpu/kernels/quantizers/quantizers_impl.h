@@ -4,6 +4,7 @@
 
 #include "bitnet/backend/cpu/kernels/quantizers/quantizers.h"
 #include "bitnet/backend/cpu/simd/math.h"
+#include "bitnet/base/philox.h"
 
 namespace bitnet::cpu {
 
@@ -100,8 +101,8 @@ static inline void random16(std::uint64_t seed, std::uint64_t first, std::uint32
     key[1][i] = static_cast<std::uint32_t>(seed >> 32);
   }
   for (int round = 0; round < 10; ++round) {
-    const Longs16 a = __builtin_convertvector(c[0], Longs16) * 0xD2511F53ull;
-    const Longs16 b = __builtin_convertvector(c[2], Longs16) * 0xCD9E8D57ull;
+    const Longs16 a = __builtin_convertvector(c[0], Longs16) * kPhiloxMultiply[0];
+    const Longs16 b = __builtin_convertvector(c[2], Longs16) * kPhiloxMultiply[1];
     const Words16 a_high = __builtin_convertvector(a >> 32, Words16);
     const Words16 b_high = __builtin_convertvector(b >> 32, Words16);
     const Words16 next0 = b_high ^ c[1] ^ key[0], next2 = a_high ^ c[3] ^ key[1];
@@ -109,8 +110,8 @@ static inline void random16(std::uint64_t seed, std::uint64_t first, std::uint32
     c[3] = __builtin_convertvector(a, Words16);
     c[0] = next0;
     c[2] = next2;
-    key[0] += 0x9E3779B9u;
-    key[1] += 0xBB67AE85u;
+    key[0] += kPhiloxKeyStep[0];
+    key[1] += kPhiloxKeyStep[1];
   }
   __builtin_memcpy(out, &c[first % 64 / 16], sizeof(Words16));
 }

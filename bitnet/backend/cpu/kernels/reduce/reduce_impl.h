@@ -3,6 +3,7 @@
 #pragma once
 
 #include "bitnet/backend/cpu/kernels/reduce/reduce.h"
+#include "bitnet/backend/cpu/simd/math.h"
 #include "bitnet/backend/cpu/simd/min_max.h"
 
 namespace bitnet::cpu {
@@ -50,18 +51,13 @@ static inline float product_of_lanes(V v) {
 }
 
 template <class V>
-static inline V abs_of(V x) {
-  return x & V::set1(__builtin_bit_cast(float, 0x7fffffffu));
-}
-
-template <class V>
 static inline float piece_of(const PieceRun& r) {
   const V zero = V::zero(), center = V::set1(r.center);
   switch (r.op) {
     case PieceOp::sum:
       return fold(r, zero, 0.0f, [](V acc, V x) { return acc + x; }).sum();
     case PieceOp::sum_abs:
-      return fold(r, zero, 0.0f, [](V acc, V x) { return acc + abs_of(x); }).sum();
+      return fold(r, zero, 0.0f, [](V acc, V x) { return acc + abs(x); }).sum();
     case PieceOp::sum_squares:
       return fold(r, zero, 0.0f, [](V acc, V x) { return V::fma(x, x, acc); }).sum();
     case PieceOp::sum_centered:
@@ -99,7 +95,7 @@ static inline void columns_of(const ColumnsRun& r) {
     case PieceOp::sum:
       return columns_all<V>(r, [](V acc, V x, std::int64_t) { return acc + x; });
     case PieceOp::sum_abs:
-      return columns_all<V>(r, [](V acc, V x, std::int64_t) { return acc + abs_of(x); });
+      return columns_all<V>(r, [](V acc, V x, std::int64_t) { return acc + abs(x); });
     case PieceOp::sum_squares:
       return columns_all<V>(r, [](V acc, V x, std::int64_t) { return V::fma(x, x, acc); });
     case PieceOp::sum_centered:

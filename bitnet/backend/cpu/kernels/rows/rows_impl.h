@@ -139,14 +139,6 @@ static inline float inverse_rms(const RowArgs& a, const float* x) {
 }
 
 template <class V>
-static inline void rms_norm_row(const RowArgs& a, const float* x, float* out) {
-  const V r = V::set1(inverse_rms<V>(a, x));
-  for_vectors(a.cols, [&](std::int64_t k, int n) {
-    put(weight_at<V>(a.weight, k, n) * (take<V>(x, k, n) * r), out, k, n);
-  });
-}
-
-template <class V>
 static inline void softmax_grad_row(const float* y, const float* g, float* out, std::int64_t cols) {
   const V dot = V::set1(sum16<V>(cols, [&](V acc, std::int64_t k, int n) {
     return V::fma(take<V>(g, k, n), take<V>(y, k, n), acc);
@@ -231,8 +223,6 @@ static inline void one_row(const RowArgs& a, std::int64_t t) {
       return log_softmax_row<V>(x, out, a.cols);
     case RowOp::layer_norm:
       return layer_norm_row<V>(a, x, out);
-    case RowOp::rms_norm:
-      return rms_norm_row<V>(a, x, out);
     case RowOp::softmax_grad:
       return softmax_grad_row<V>(x, g, out, a.cols);
     case RowOp::log_softmax_grad:
