@@ -55,12 +55,33 @@ TEST_F(MatmulOp, AnyShapeStridesTypesAndThreadsGiveTheDefinition) {
 }
 
 TEST_F(MatmulOp, LargeEnoughForAllBlocks) {
-  const Tensor a = random({2050, 600}), b = random({600, 270});
-  const Doubles expected = defined(values(a), values(b), 2050, 270, 600);
+  const Tensor a = random({2050, 1100}), b = random({1100, 270});
+  const Doubles expected = defined(values(a), values(b), 2050, 270, 1100);
   for (const int threads : {1, 2, 3}) {
     Runtime runtime(threads);
     ASSERT_EQ(values(matmul(runtime.context(), a, b)), expected) << threads;
   }
+}
+
+// The result as a part of a larger tensor: nothing around it changes, whatever tiles reach over.
+TEST_F(MatmulOp, NothingBesideTheResultIsWritten) {
+  for (const DType type : {DType::f32, DType::bf16, DType::i8})
+    for (const auto& [m, n, k] :
+         {std::array<std::int64_t, 3>{1, 5, 40}, {5, 33, 70}, {15, 40, 2100}, {29, 3, 9}}) {
+      const Tensor a = random({m, k}, type), b = random({k, n}, type);
+      const DType out = type == DType::i8 ? DType::i32 : type;
+      Tensor large =
+          tensor_of(Doubles(std::size_t((m + 20) * (n + 40)), 77), {m + 20, n + 40}, out);
+      const MutableTensorView part = large.mutable_view().slice(0, {2, m + 2}).slice(1, {3, n + 3});
+      matmul(c_, a, b, part);
+      ASSERT_EQ(values(part), values(matmul(c_, a, b, {{}, MatmulActivation::none, type})));
+      const Doubles all = values(large);
+      for (std::int64_t i = 0; i < m + 20; ++i)
+        for (std::int64_t j = 0; j < n + 40; ++j)
+          if (i < 2 || i >= m + 2 || j < 3 || j >= n + 3) {
+            ASSERT_EQ(all[std::size_t(i * (n + 40) + j)], 77) << i << " " << j;
+          }
+    }
 }
 
 TEST_F(MatmulOp, BiasActivationAndHalves) {
