@@ -18,14 +18,23 @@ typedef std::int8_t Bytes16 __attribute__((vector_size(16)));
 static inline void interleave4(const std::int8_t* from, std::int64_t stride, std::int8_t* to) {
   Bytes16 r[4];
   for (int i = 0; i < 4; ++i) __builtin_memcpy(&r[i], from + i * stride, 16);
-  const Bytes16 low = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
-  const Bytes16 high = {8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-  const Bytes16 low2 = {0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23};
-  const Bytes16 high2 = {8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31};
-  const Bytes16 a = __builtin_shuffle(r[0], r[1], low), b = __builtin_shuffle(r[2], r[3], low);
-  const Bytes16 c = __builtin_shuffle(r[0], r[1], high), d = __builtin_shuffle(r[2], r[3], high);
-  const Bytes16 out[4] = {__builtin_shuffle(a, b, low2), __builtin_shuffle(a, b, high2),
-                          __builtin_shuffle(c, d, low2), __builtin_shuffle(c, d, high2)};
+  const auto low = [](Bytes16 x, Bytes16 y) {
+    return __builtin_shufflevector(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  };
+  const auto high = [](Bytes16 x, Bytes16 y) {
+    return __builtin_shufflevector(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15,
+                                   31);
+  };
+  const auto low_pairs = [](Bytes16 x, Bytes16 y) {
+    return __builtin_shufflevector(x, y, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
+  };
+  const auto high_pairs = [](Bytes16 x, Bytes16 y) {
+    return __builtin_shufflevector(x, y, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30,
+                                   31);
+  };
+  const Bytes16 a = low(r[0], r[1]), b = low(r[2], r[3]), c = high(r[0], r[1]),
+                d = high(r[2], r[3]);
+  const Bytes16 out[4] = {low_pairs(a, b), high_pairs(a, b), low_pairs(c, d), high_pairs(c, d)};
   __builtin_memcpy(to, out, sizeof out);
 }
 
