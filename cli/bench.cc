@@ -66,8 +66,7 @@ struct Cost {
   double prefill_ops;   // ternary products and additions
 
   explicit Cost(const Decoder& decoder)
-      : decode_bytes(
-            static_cast<double>(packed_weight_bytes(decoder.config()) + head_bytes(decoder))),
+      : decode_bytes(static_cast<double>(ternary_bytes(decoder.weights()) + head_bytes(decoder))),
         prefill_ops(2 * static_cast<double>(ternary_weights(decoder.config()))) {}
 
   // Of a screened head the sketch; the rows that are read beside it are some thousandths.
@@ -245,7 +244,7 @@ void add_options(CommandLine& line, Options& o) {
                    "falcon3-7b, falcon3-10b")
       ->type_name("NAME");
   o.model.add_threads(line.app());
-  o.model.add_head(line.app());
+  o.model.add_speed(line.app());
   const auto sizes = [&](const char* name, std::vector<std::int64_t>& values, const char* help) {
     line->add_option(name, values, help)
         ->delimiter(',')
@@ -302,7 +301,8 @@ int bench_main(int argc, const char* const* argv) {
   }
   const ModelConfig config = shape_named(o.shape);
   Runtime runtime(o.model.threads);
-  const LoadedModel model = make_model(config, o.seed, runtime.threads());
+  LoadedModel model = make_model(config, o.seed, runtime.threads());
+  pack_weights(model, runtime.context(), o.model.ternary_packing());
   Decoder decoder(config, model.weights, runtime.context());
   if (o.model.head == "screened") decoder.screen_head();
   measure_and_print(o, decoder, runtime);

@@ -200,7 +200,7 @@ int chat_main(int argc, const char* const* argv) {
       ->check(integer_from(1))
       ->type_name("N");
   o.model.add_threads(line.app());
-  o.model.add_head(line.app());
+  o.model.add_speed(line.app());
   line->add_flag("-v,--verbose", o.verbose, "Print figures after each answer");
   add_sampling(line.app(), o.sampling);
   o.model.add_overrides(line.app());

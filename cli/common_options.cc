@@ -41,13 +41,19 @@ void ModelOptions::add_threads(CLI::App& app) {
       ->type_name("N");
 }
 
-void ModelOptions::add_head(CLI::App& app) {
+void ModelOptions::add_speed(CLI::App& app) {
   head = "screened";
   app.add_option(
          "--head", head,
          "How the likeliest tokens are found: screened (a sketch of the head says which rows "
          "to compute; same result, faster) or full (all rows, less memory)")
       ->check(CLI::IsMember({"screened", "full"}))
+      ->type_name("HOW")
+      ->capture_default_str();
+  app.add_option("--packing", packing,
+                 "Ternary weights in memory: 2bit, 1.6bit, or auto (what this machine computes "
+                 "faster, which doctor shows); same result")
+      ->check(CLI::IsMember({"auto", "2bit", "1.6bit"}))
       ->type_name("HOW")
       ->capture_default_str();
 }
@@ -73,6 +79,11 @@ void ModelOptions::add_overrides(CLI::App& app) {
 
 std::string ModelOptions::path() const { return model_path(model); }
 
+TernaryPacking ModelOptions::ternary_packing() const {
+  if (packing == "2bit") return TernaryPacking::block128;
+  return packing == "1.6bit" ? TernaryPacking::lookup : TernaryPacking::automatic;
+}
+
 OpenOptions ModelOptions::open_options() const {
   OpenOptions open;
   open.overrides.activation = activation_from_name(activation);
@@ -81,6 +92,7 @@ OpenOptions ModelOptions::open_options() const {
         scale_meaning == "divide" ? ScaleMeaning::divide : ScaleMeaning::multiply;
   open.i2s_layout = i2s_layout_from_name(i2s_layout);
   open.pre_tokenizer = pre_tokenizer;
+  open.packing = ternary_packing();
   return open;
 }
 

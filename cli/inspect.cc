@@ -194,7 +194,10 @@ int inspect_main(int argc, const char* const* argv) {
   std::exception_ptr error;
   std::string message;
   try {
-    if (!quick) add_contents(list, OpenedModel(model).loaded);
+    if (!quick) {
+      model.packing = "2bit";  // codes are read
+      add_contents(list, OpenedModel(model).loaded);
+    }
     if (quick) print_warnings(list.warnings);
   } catch (const Error& e) {
     error = std::current_exception();

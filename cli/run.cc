@@ -64,7 +64,7 @@ void add_options(CommandLine& line, Options& o) {
       ->check(integer_from(1))
       ->type_name("N");
   o.model.add_threads(line.app());
-  o.model.add_head(line.app());
+  o.model.add_speed(line.app());
   line->add_flag("--ignore-eos", o.ignore_eos, "Go on after a stop token");
   line->add_flag("--no-bos", o.no_bos, "Do not begin with the begin-of-text token");
   line->add_flag("--json", o.json, "Print one JSON object instead of text");

@@ -42,7 +42,7 @@ function(bitnet_test name)
   target_compile_definitions(${name} PRIVATE BITNET_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
   if(ARG_PER_ISA)
-    foreach(isa reference avx2 avxvnni avx512vnni neon_dotprod neon_i8mm)
+    foreach(isa reference avx2 avxvnni avx512vnni avx512vbmi neon_dotprod neon_i8mm)
       add_test(NAME ${name}.isa_${isa} COMMAND ${name} --gtest_brief=1)
       set_tests_properties(${name}.isa_${isa} PROPERTIES ENVIRONMENT BITNET_ISA=${isa} TIMEOUT 900
         SKIP_REGULAR_EXPRESSION "this CPU lacks;not an ISA of this architecture")

@@ -17,6 +17,7 @@ constexpr std::array kLevels{
     Level{"avx2", kAvx2},
     Level{"avxvnni", kAvx2 | kAvxVnni},
     Level{"avx512vnni", kAvx2 | kAvxVnni | kAvx512 | kAvx512Vnni},
+    Level{"avx512vbmi", kAvx2 | kAvxVnni | kAvx512 | kAvx512Vnni | kAvx512Vbmi},
 };
 #elif defined(__aarch64__)
 constexpr std::array kLevels{
@@ -30,7 +31,8 @@ constexpr std::array kLevels{Level{"reference", kNone}};
 
 // What a level cannot do without; the rest of `allows` is used where present.
 Mask needs_of(const Level& level) noexcept {
-  if (level.name == "avx512vnni") return kAvx2 | kAvx512 | kAvx512Vnni;
+  // Many CPUs with AVX-512 lack the 256-bit VEX form of vpdpbusd.
+  if (has(level.allows, kAvx512)) return level.allows & ~kAvxVnni;
   return level.allows;
 }
 

@@ -21,6 +21,7 @@ inline constexpr Mask kAvx512Vnni = 1u << 3;   // 512-bit vpdpbusd
 inline constexpr Mask kNeon = 1u << 4;         // Armv8 Advanced SIMD
 inline constexpr Mask kNeonDotprod = 1u << 5;  // sdot
 inline constexpr Mask kNeonI8mm = 1u << 6;     // smmla
+inline constexpr Mask kAvx512Vbmi = 1u << 7;   // 512-bit vpermi2b, and GFNI
 
 /// A level that BITNET_ISA can name, lowest first: its name and all masks it allows.
 struct Level {
@@ -28,8 +29,8 @@ struct Level {
   Mask allows;
 };
 
-/// reference, then the levels of this architecture (x86: avx2, avxvnni, avx512vnni; Arm:
-/// neon_dotprod, neon_i8mm).
+/// reference, then the levels of this architecture (x86: avx2, avxvnni, avx512vnni,
+/// avx512vbmi; Arm: neon_dotprod, neon_i8mm).
 std::span<const Level> levels() noexcept;
 
 /// What CPU and operating system support together (CPUID and XGETBV; getauxval on Arm).

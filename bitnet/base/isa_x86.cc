@@ -44,6 +44,7 @@ Mask detect() noexcept {
       bit(seven.ebx, 16) && bit(seven.ebx, 17) && bit(seven.ebx, 30) && bit(seven.ebx, 31);
   if (os_zmm && avx2 && avx512) mask |= kAvx512;
   if (os_zmm && avx2 && avx512 && bit(seven.ecx, 11)) mask |= kAvx512Vnni;
+  if (os_zmm && avx2 && avx512 && bit(seven.ecx, 1) && bit(seven.ecx, 8)) mask |= kAvx512Vbmi;
   return mask;
 }
 

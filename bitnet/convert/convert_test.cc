@@ -169,9 +169,12 @@ TEST_F(ConvertTest, AWrongI2sLayoutIsCaughtAndNamed) {
       EXPECT_NE(std::string(e.what()).find(flag), std::string::npos) << e.what();
     }
     OpenOptions said;
+    said.packing = TernaryPacking::block128;
     said.i2s_layout = layout;
     const LoadedModel right = open_model(at("m.gguf"), said, runtime_);
-    const LoadedModel original = open_model(model, {}, runtime_);
+    OpenOptions plain;
+    plain.packing = TernaryPacking::block128;
+    const LoadedModel original = open_model(model, plain, runtime_);
     const Tensor &a = right.weights->layers[3].linear(Linear::down).codes,
                  &b = original.weights->layers[3].linear(Linear::down).codes;
     EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size_bytes()), 0);

@@ -114,8 +114,10 @@ LoadedModel open_model(const std::string& path, const OpenOptions& options, Runt
   load.progress = options.progress;
   const bool probe = !options.i2s_layout && detect_model_file(path) == ModelFileKind::gguf &&
                      has_i2_s(GgufFile(path));
-  if (!probe) return load_model(path, load);
-  return load_with_layout_probe(path, load, options, runtime);
+  LoadedModel model =
+      probe ? load_with_layout_probe(path, load, options, runtime) : load_model(path, load);
+  pack_weights(model, runtime.context(), options.packing, *options.pool);
+  return model;
 }
 
 }  // namespace bitnet

@@ -10,6 +10,7 @@
 #include "bitnet/generate/tokenizer/tokenizer.h"
 #include "bitnet/model/decoder.h"
 #include "bitnet/model/loader.h"
+#include "bitnet/model/pack_weights.h"
 #include "bitnet/runtime/runtime.h"
 
 namespace bitnet {
@@ -20,6 +21,8 @@ struct OpenOptions {
   std::optional<PackedFormat> i2s_layout;
   /// Name of a pre-tokenizer (tokenizer/pre_tokenizer.h) for GGUF files that do not say theirs.
   std::string pre_tokenizer;
+  /// Layout of ternary weights in memory. Who reads TernaryMatrix::codes asks for block128.
+  TernaryPacking packing = TernaryPacking::automatic;
   HybridMemoryPool* pool = &default_pool();
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;
 };
@@ -40,7 +43,7 @@ std::string read_chat_template(const std::string& path);
 std::vector<std::int32_t> stop_tokens(const std::string& path, const ModelConfig& config,
                                       const Tokenizer* tokenizer);
 
-/// load_model() with the layout probe; the tokenizer is used for the probe alone.
+/// load_model() with the layout probe, for which alone the tokenizer is used, and pack_weights().
 LoadedModel open_model(const std::string& path, const OpenOptions& options, Runtime& runtime);
 
 }  // namespace bitnet

@@ -163,18 +163,20 @@ void Decoder::linear(const LayerWeights& layer, std::int64_t index, std::span<co
                      MatrixView<const float> x, std::span<const MatrixView<float>> out,
                      ForwardObserver* observer) {
   Workspace& w = *work_;
+  if (!layer.input_norms[static_cast<std::size_t>(which[0])].defined()) {
+    quantize(context_, x, w.quantized);
+    if (observer) observer->on_quantized(index, which[0], x, w.quantized);
+    std::array<const TernaryMatrix*, TernaryLookupArgs::kMaxParts> matrices{};
+    for (std::size_t i = 0; i < which.size(); ++i) matrices[i] = &layer.linear(which[i]);
+    return ternary_linears(context_, std::span(matrices).first(which.size()), w.quantized, out,
+                           w.scratch);
+  }
   for (std::size_t i = 0; i < which.size(); ++i) {
     const Tensor& norm = layer.input_norms[static_cast<std::size_t>(which[i])];
-    MatrixView<const float> input = x;
-    if (norm.defined()) {
-      const MatrixView<float> normed{w.linear_input.as_mutable<float>(), x.rows, x.cols, x.cols};
-      rms_norm(context_, x, norm, config_.input_norm_eps, normed);
-      input = normed;
-    }
-    if (i == 0 || norm.defined()) {
-      quantize(context_, input, w.quantized);
-      if (observer) observer->on_quantized(index, which[i], input, w.quantized);
-    }
+    const MatrixView<float> normed{w.linear_input.as_mutable<float>(), x.rows, x.cols, x.cols};
+    rms_norm(context_, x, norm, config_.input_norm_eps, normed);
+    quantize(context_, normed, w.quantized);
+    if (observer) observer->on_quantized(index, which[i], normed, w.quantized);
     ternary_linear(context_, layer.linear(which[i]), w.quantized, out[i], w.scratch);
   }
 }

@@ -18,6 +18,9 @@ class GgufSource final : public ModelSource {
  public:
   explicit GgufSource(const std::string& path) : file(path) {}
   void check_intact() const override { file.source().check_intact(); }
+  void release(std::span<const std::byte> bytes) const noexcept override {
+    if (const auto* mapping = file.source().mapping()) mapping->release(bytes);
+  }
   GgufFile file;
 };
 

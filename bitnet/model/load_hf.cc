@@ -18,6 +18,10 @@ class HfSource final : public ModelSource {
  public:
   explicit HfSource(const std::string& path) : folder(path) {}
   void check_intact() const override { folder.check_intact(); }
+  void release(std::span<const std::byte> bytes) const noexcept override {
+    for (const auto& file : folder.files())
+      if (const auto* mapping = file->source().mapping()) mapping->release(bytes);
+  }
   SafetensorsFolder folder;
 };
 

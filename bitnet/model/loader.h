@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,11 +33,14 @@ class ModelSource {
   virtual ~ModelSource() = default;
   /// Throws FileError{io} E_IO if the file shrank or could not be read since it was opened.
   virtual void check_intact() const = 0;
+  /// These bytes of the mapped file will not be read soon: their pages may leave memory. Nothing
+  /// where they are not of the file.
+  virtual void release(std::span<const std::byte> bytes) const noexcept = 0;
 };
 
 struct LoadedModel {
   ModelConfig config;
-  std::shared_ptr<const Weights> weights;
+  std::shared_ptr<Weights> weights;
   std::shared_ptr<const ModelSource> source;
   std::vector<std::string> warnings;  // sentences: gaps in the file, tensors that are not used
 };

@@ -5,28 +5,18 @@
 
 #include "bitnet/model/weights.h"
 #include "bitnet/ternary/activations.h"
-#include "bitnet/ternary/block128.h"
 
 namespace bitnet {
 
 // Decoder's Workspace: floats for the residual stream, its delta, the norm's output, q, k, v,
 // attention's output, gate, up, cosines and sines; int8 activations with scale and sum; a scale for
-// each token; with input norms, their output.
+// each token of three matrices; with input norms, their output.
 std::uint64_t workspace_bytes(const ModelConfig& c, std::int64_t tokens) {
   const std::int64_t widest = std::max({c.hidden_size, c.q_size(), c.intermediate_size});
   const std::int64_t floats = 2 * c.hidden_size + widest + 2 * c.q_size() + 2 * c.kv_size() +
-                              2 * c.intermediate_size + 2 * (c.head_dim / 2) + 3 +
+                              2 * c.intermediate_size + 2 * (c.head_dim / 2) + 5 +
                               (c.input_norms ? widest : 0);
   return static_cast<std::uint64_t>(tokens * (floats * 4 + pair_order_bytes(widest)));
-}
-
-std::uint64_t packed_weight_bytes(const ModelConfig& config) {
-  std::int64_t bytes = 0;
-  for (const Linear which : kLinears) {
-    const Shape shape = shape_of(which, config);
-    bytes += shape[0] * block128::row_bytes(shape[1]);
-  }
-  return static_cast<std::uint64_t>(config.num_layers * bytes);
 }
 
 std::int64_t ternary_weights(const ModelConfig& config) {

@@ -12,8 +12,6 @@ namespace bitnet {
 /// most).
 std::uint64_t workspace_bytes(const ModelConfig& config, std::int64_t tokens);
 
-/// Bytes of the ternary matrices of all layers in the layout that kernels read.
-std::uint64_t packed_weight_bytes(const ModelConfig& config);
 /// Ternary weights of all layers.
 std::int64_t ternary_weights(const ModelConfig& config);
 

@@ -42,6 +42,7 @@ constexpr std::array kShapes{
 class RandomSource final : public ModelSource {
  public:
   void check_intact() const override {}
+  void release(std::span<const std::byte>) const noexcept override {}
 };
 
 // SplitMix64 (Steele, Lea, Flood 2014): any number is a good seed.

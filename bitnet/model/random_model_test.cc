@@ -7,6 +7,7 @@
 
 #include "bitnet/model/decoder.h"
 #include "bitnet/model/memory_plan.h"
+#include "bitnet/model/pack_weights.h"
 #include "bitnet/runtime/runtime.h"
 #include "bitnet/ternary/block128.h"
 
@@ -83,13 +84,48 @@ TEST(MemoryPlan, IsWhatADecoderTakes) {
   EXPECT_EQ(cache_pool.metrics().live_bytes, KvCache::byte_size(config, 64));
 }
 
-TEST(MemoryPlan, CountsPackedBytes) {
-  ThreadPool threads(1);
-  const LoadedModel model = random_model(small_config(), 1, threads);
-  std::uint64_t bytes = 0;
-  for (const LayerWeights& layer : model.weights->layers)
-    for (const TernaryMatrix& m : layer.linears) bytes += m.codes.size_bytes();
-  EXPECT_EQ(packed_weight_bytes(small_config()), bytes);
+std::vector<float> logits_of(const LoadedModel& model, Runtime& runtime) {
+  Decoder decoder(model.config, model.weights, runtime.context());
+  KvCache cache(model.config, 64);
+  std::vector<std::int32_t> ids;
+  for (std::int32_t i = 0; i < 45; ++i) ids.push_back(i * 7 % 50);
+  std::vector<float> out(static_cast<std::size_t>(ids.size()) *
+                         static_cast<std::size_t>(model.config.vocab_size));
+  float* to = out.data();
+  for (std::size_t at = 0; at < ids.size();) {
+    const std::size_t count = at == 0 ? 40 : 1;  // a prompt, then token by token
+    const auto rows = static_cast<std::int64_t>(count);
+    decoder.logits(decoder.forward(std::span(ids).subspan(at, count), cache),
+                   {to, rows, model.config.vocab_size, model.config.vocab_size});
+    to += rows * model.config.vocab_size;
+    at += count;
+  }
+  return out;
+}
+
+TEST(PackWeights, KeepsEveryBitOfTheLogits) {
+  for (const int threads : {1, 2, 3}) {
+    Runtime runtime(threads);
+    LoadedModel model = random_model(small_config(), 3, runtime.threads());
+    const std::uint64_t before = ternary_bytes(*model.weights);
+    const std::vector<float> expected = logits_of(model, runtime);
+    pack_weights(model, runtime.context(), TernaryPacking::lookup);
+    EXPECT_EQ(logits_of(model, runtime), expected) << threads << " threads";
+    EXPECT_NE(ternary_bytes(*model.weights), before);
+    for (const LayerWeights& layer : model.weights->layers)
+      for (const TernaryMatrix& matrix : layer.linears) EXPECT_FALSE(matrix.codes.defined());
+  }
+}
+
+// Group scales need columns apart.
+TEST(PackWeights, LeavesGroupScalesAlone) {
+  Runtime runtime(1);
+  LoadedModel model = random_model(small_config(), 3, runtime.threads());
+  TernaryMatrix& matrix = model.weights->layers[0].linear(Linear::k);
+  matrix.granularity = ScaleGranularity::group;
+  pack_weights(model, runtime.context(), TernaryPacking::lookup);
+  EXPECT_TRUE(matrix.codes.defined());
+  EXPECT_FALSE(matrix.tiles.bytes.defined());
 }
 
 }  // namespace

@@ -42,6 +42,30 @@ struct TernaryLinearArgs {
   std::int64_t rows, blocks, tokens;  // blocks = ceil(cols / 128)
 };
 
+/// Up to kMaxParts products of the same activations, each as TernaryLinearArgs says: the same bits.
+struct TernaryLookupArgs {
+  static constexpr int kMaxParts = 3;
+  struct Part {
+    const std::uint8_t* tiles;  // ternary/lookup_tiles.h, 64-byte aligned
+    const float* token_scale;   // [tokens]
+    float* out;                 // [tokens][out_stride]
+    std::int64_t out_stride, rows;
+  };
+  Part parts[kMaxParts];
+  int num_parts;
+  const std::int8_t* activations;  // [tokens][activation_stride], pair order
+  std::int64_t activation_stride;
+  std::int64_t tokens, cols;
+};
+
+/// block128 rows to tiles.
+struct PackLookupArgs {
+  const std::uint8_t* weights;  // [rows][row_bytes]; no code 3; any alignment
+  std::int64_t row_bytes;
+  std::uint8_t* tiles;  // [lookup_tiles::bytes(rows, cols)], 64-byte aligned
+  std::int64_t rows, cols;
+};
+
 /// out[t][k] = weight[k] * (x[t][k] * r),  r = 1 / sqrt(sum16(x[t]^2) / cols + eps)
 /// (LlamaRMSNorm). sum16: see docs/ARCHITECTURE.md 3.1.
 struct RmsNormArgs {

@@ -6,6 +6,8 @@
 
 #include "bitnet/ops/work.h"
 #include "bitnet/ternary/activations.h"
+#include "bitnet/ternary/block128.h"
+#include "bitnet/ternary/lookup_tiles.h"
 
 namespace bitnet {
 namespace {
@@ -30,7 +32,7 @@ void check_dense(const char* op, const Tensor& w) {
 TernaryLinearArgs base_args(const TernaryMatrix& w, const QuantizedRows& x, MatrixView<float> out,
                             const float* token_scale) {
   return {reinterpret_cast<const std::uint8_t*>(w.codes.data()),
-          w.codes.row_stride_bytes(),
+          w.codes.defined() ? w.codes.row_stride_bytes() : block128::row_bytes(w.cols()),
           x.q(),
           x.stride(),
           x.sum(),
@@ -47,6 +49,9 @@ TernaryLinearArgs base_args(const TernaryMatrix& w, const QuantizedRows& x, Matr
 profile::Work work_of(const TernaryMatrix& w, const QuantizedRows& x, MatrixView<float> out) {
   const auto tokens = static_cast<std::uint64_t>(x.tokens());
   profile::Work work = bitnet::work_of(base_args(w, x, out, nullptr));
+  if (w.tiles.bytes.defined())
+    work.bytes = work.bytes + w.size_bytes() -
+                 static_cast<std::size_t>(w.rows() * block128::row_bytes(w.cols()));
   work.int8_ops = 2 * tokens * static_cast<std::uint64_t>(w.rows() * w.cols());
   work.bytes += w.scales.size() * sizeof(float);
   work.float_ops += w.scales.size() * tokens * (w.granularity == ScaleGranularity::group ? 2 : 1);
@@ -64,9 +69,7 @@ std::vector<std::int32_t> block_sums(const QuantizedRows& x, std::int64_t first,
   return sums;
 }
 
-void row_scaled(const OpContext& context, const TernaryMatrix& w, const QuantizedRows& x,
-                MatrixView<float> out, const float* inverse) {
-  context.table->ternary_linear(base_args(w, x, out, inverse), *context.threads);
+void scale_rows(const OpContext& context, const TernaryMatrix& w, MatrixView<float> out) {
   context.threads->for_slices(out.rows, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t)
       for (std::int64_t r = 0; r < out.cols; ++r)
@@ -103,7 +106,7 @@ void group_scaled(const OpContext& context, const TernaryMatrix& w, const Quanti
 }  // namespace
 
 LinearScratch::LinearScratch(std::int64_t max_tokens, std::int64_t max_rows, HybridMemoryPool& pool)
-    : token_scale_(Tensor::allocate(DType::f32, {max_tokens}, pool)),
+    : token_scale_(Tensor::allocate(DType::f32, {TernaryLookupArgs::kMaxParts, max_tokens}, pool)),
       pool_(&pool),
       max_tokens_(max_tokens),
       max_rows_(max_rows) {}
@@ -115,34 +118,100 @@ MatrixView<float> LinearScratch::partial(std::int64_t tokens, std::int64_t rows)
   return {partial_.as_mutable<float>(), tokens, rows, max_rows_};
 }
 
-void ternary_linear(const OpContext& context, const TernaryMatrix& w, const QuantizedRows& x,
-                    MatrixView<float> out, LinearScratch& scratch) {
-  const auto run = supported(context, context.table->ternary_linear, "ternary_linear");
+namespace {
+
+void check_shapes(const TernaryMatrix& w, const QuantizedRows& x, MatrixView<float> out) {
   check_dim("ternary_linear", "columns of x", x.cols(), w.cols());
   check_dim("ternary_linear", "columns of out", out.cols, w.rows());
   check_dim("ternary_linear", "rows of out", out.rows, x.tokens());
   require(w.cols() <= kMaxCols, "ternary_linear: more than 2^22 columns");
+  const auto scales = static_cast<std::int64_t>(w.scales.size());
+  if (w.granularity == ScaleGranularity::row)
+    check_dim("ternary_linear", "row scales", scales, w.rows());
+  if (w.granularity != ScaleGranularity::group) return;
+  require(w.group_cols > 0 && w.group_cols % 256 == 0,
+          "ternary_linear: groups must be multiples of 256 columns", Errc::unsupported);
+  check_dim("ternary_linear", "group scales", scales, w.rows() * ceil_div(w.cols(), w.group_cols));
+}
+
+// scale / s[t], or 1 / s[t] where rows or groups have scales of their own.
+void fill_token_scale(const TernaryMatrix& w, const QuantizedRows& x, float* to) {
+  const float numerator = w.granularity == ScaleGranularity::tensor ? w.scale : 1.0f;
+  for (std::int64_t t = 0; t < x.tokens(); ++t) to[t] = numerator / x.scale()[t];
+}
+
+// Matrices [first, first + count) of `w`, all of them in tiles.
+void by_lookup(const OpContext& context, std::span<const TernaryMatrix* const> w,
+               const QuantizedRows& x, std::span<const MatrixView<float>> out,
+               LinearScratch& scratch) {
+  const auto run = supported(context, context.table->ternary_lookup, "ternary_lookup");
+  TernaryLookupArgs args{};
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    float* const token_scale = scratch.token_scale(static_cast<std::int64_t>(i));
+    fill_token_scale(*w[i], x, token_scale);
+    args.parts[i] = {reinterpret_cast<const std::uint8_t*>(w[i]->tiles.bytes.data()), token_scale,
+                     out[i].data, out[i].stride, w[i]->rows()};
+  }
+  args.num_parts = static_cast<int>(w.size());
+  args.activations = x.q();
+  args.activation_stride = x.stride();
+  args.tokens = x.tokens();
+  args.cols = x.cols();
+  const profile::Span span("ternary_linear", [&] {
+    profile::Work work;
+    for (std::size_t i = 0; i < w.size(); ++i) work += work_of(*w[i], x, out[i]);
+    return work;
+  });
+  run(args, *context.threads);
+  for (std::size_t i = 0; i < w.size(); ++i)
+    if (w[i]->granularity == ScaleGranularity::row) scale_rows(context, *w[i], out[i]);
+}
+
+}  // namespace
+
+void ternary_linear(const OpContext& context, const TernaryMatrix& w, const QuantizedRows& x,
+                    MatrixView<float> out, LinearScratch& scratch) {
+  check_shapes(w, x, out);
+  if (w.tiles.bytes.defined()) {
+    const TernaryMatrix* const matrices[] = {&w};
+    return by_lookup(context, matrices, x, {&out, 1}, scratch);
+  }
+  const auto run = supported(context, context.table->ternary_linear, "ternary_linear");
   const profile::Span span("ternary_linear", [&] { return work_of(w, x, out); });
   float* token_scale = scratch.token_scale();
-  const float numerator = w.granularity == ScaleGranularity::tensor ? w.scale : 1.0f;
-  for (std::int64_t t = 0; t < x.tokens(); ++t) token_scale[t] = numerator / x.scale()[t];
-  switch (w.granularity) {
-    case ScaleGranularity::tensor:
-      run(base_args(w, x, out, token_scale), *context.threads);
-      return;
-    case ScaleGranularity::row:
-      check_dim("ternary_linear", "row scales", static_cast<std::int64_t>(w.scales.size()),
-                w.rows());
-      row_scaled(context, w, x, out, token_scale);
-      return;
-    case ScaleGranularity::group:
-      require(w.group_cols > 0 && w.group_cols % 256 == 0,
-              "ternary_linear: groups must be multiples of 256 columns", Errc::unsupported);
-      check_dim("ternary_linear", "group scales", static_cast<std::int64_t>(w.scales.size()),
-                w.rows() * ceil_div(w.cols(), w.group_cols));
-      group_scaled(context, w, x, out, scratch, token_scale);
-      return;
+  fill_token_scale(w, x, token_scale);
+  if (w.granularity == ScaleGranularity::group)
+    return group_scaled(context, w, x, out, scratch, token_scale);
+  run(base_args(w, x, out, token_scale), *context.threads);
+  if (w.granularity == ScaleGranularity::row) scale_rows(context, w, out);
+}
+
+void ternary_linears(const OpContext& context, std::span<const TernaryMatrix* const> w,
+                     const QuantizedRows& x, std::span<const MatrixView<float>> out,
+                     LinearScratch& scratch) {
+  require(w.size() == out.size() && w.size() <= TernaryLookupArgs::kMaxParts,
+          "ternary_linears: number of matrices");
+  const bool packed = std::all_of(w.begin(), w.end(),
+                                  [](const TernaryMatrix* m) { return m->tiles.bytes.defined(); });
+  if (!packed) {
+    for (std::size_t i = 0; i < w.size(); ++i) ternary_linear(context, *w[i], x, out[i], scratch);
+    return;
   }
+  for (std::size_t i = 0; i < w.size(); ++i) check_shapes(*w[i], x, out[i]);
+  by_lookup(context, w, x, out, scratch);
+}
+
+void pack_for_lookup(const OpContext& context, TernaryMatrix& w, HybridMemoryPool& pool) {
+  const auto run = context.table->pack_lookup;
+  if (!run || !w.codes.defined() || w.granularity == ScaleGranularity::group) return;
+  LookupTiles tiles{{}, w.rows(), w.cols()};
+  require(tiles.cols <= kMaxCols, "pack_for_lookup: more than 2^22 columns");
+  tiles.bytes = Tensor::allocate(DType::i8, {lookup_tiles::bytes(tiles.rows, tiles.cols)}, pool);
+  run({reinterpret_cast<const std::uint8_t*>(w.codes.data()), w.codes.row_stride_bytes(),
+       reinterpret_cast<std::uint8_t*>(tiles.bytes.mutable_data()), tiles.rows, tiles.cols},
+      *context.threads);
+  w.tiles = std::move(tiles);
+  w.codes = {};
 }
 
 void dense_linear(const OpContext& context, const Tensor& w, MatrixView<const float> x,

@@ -3,6 +3,7 @@
 // activations, embedding rows.
 #pragma once
 
+#include <array>
 #include <span>
 
 #include "bitnet/ops/context.h"
@@ -11,12 +12,15 @@
 
 namespace bitnet {
 
-/// Memory a ternary_linear() call may use: one float per token and, for row and group scales, one
-/// result.
+/// Memory a ternary_linear() call may use: a float per token and matrix and, for row and group
+/// scales, one result.
 class LinearScratch {
  public:
   LinearScratch(std::int64_t max_tokens, std::int64_t max_rows, HybridMemoryPool& pool);
-  float* token_scale() { return token_scale_.as_mutable<float>(); }
+  /// Of matrix i of a call, i < TernaryLookupArgs::kMaxParts.
+  float* token_scale(std::int64_t i = 0) {
+    return token_scale_.as_mutable<float>() + i * max_tokens_;
+  }
   MatrixView<float> partial(std::int64_t tokens, std::int64_t rows);
 
  private:
@@ -32,6 +36,18 @@ class LinearScratch {
 /// Sums are exact. Throws Error{invalid_argument} on a shape mismatch or more than 2^22 columns.
 void ternary_linear(const OpContext& context, const TernaryMatrix& w, const QuantizedRows& x,
                     MatrixView<float> out, LinearScratch& scratch);
+
+/// The same for matrices of the same input, at most TernaryLookupArgs::kMaxParts: out[i] of *w[i].
+/// Tables of packed matrices are made once for all.
+void ternary_linears(const OpContext& context, std::span<const TernaryMatrix* const> w,
+                     const QuantizedRows& x, std::span<const MatrixView<float>> out,
+                     LinearScratch& scratch);
+
+/// Moves the weights to the layout of the lookup kernels (ternary/lookup_tiles.h), four fifths of
+/// the bytes: `codes` is empty then. Matrices with group scales, and all where the backend has no
+/// such kernels, stay as they are. Throws Error{out_of_memory}; the matrix is as before then.
+void pack_for_lookup(const OpContext& context, TernaryMatrix& w,
+                     HybridMemoryPool& pool = default_pool());
 
 /// out[t][r] = dot16(w[r], x[t]); w: f32, f16, bf16, q8_0, q4_0, q6_k [rows][cols].
 void dense_linear(const OpContext& context, const Tensor& w, MatrixView<const float> x,

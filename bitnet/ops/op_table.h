@@ -21,6 +21,10 @@ struct OpTable {
   const char* name;  // "cpu/avx512vnni"
   void (*quantize)(const QuantizeArgs&, ThreadPool&);
   void (*ternary_linear)(const TernaryLinearArgs&, ThreadPool&);
+  void (*ternary_lookup)(const TernaryLookupArgs&, ThreadPool&);
+  void (*pack_lookup)(const PackLookupArgs&, ThreadPool&);
+  /// Whether ternary_lookup is the faster of the two on this machine, measured once (2 ms).
+  bool (*lookup_is_faster)();
   void (*rms_norm)(const RmsNormArgs&, ThreadPool&);
   void (*dense_linear)(const DenseLinearArgs&, ThreadPool&);
   void (*sketch)(const SketchArgs&, ThreadPool&);

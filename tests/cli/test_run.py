@@ -104,7 +104,7 @@ class Determinism(ToolTest):
         """The text under every number of threads and every instruction set of this machine."""
         for threads in ("1", "2", "3"):
             yield f"-t {threads}", self.text("run", *args, "-t", threads)
-        for isa in ("reference", "avx2", "avxvnni", "avx512vnni", "neon_dotprod", "neon_i8mm"):
+        for isa in ("reference", "avx2", "avxvnni", "avx512vnni", "avx512vbmi", "neon_dotprod", "neon_i8mm"):
             result = bitnet("run", *args, env=environment(BITNET_ISA=isa), timeout=600)
             if b"this CPU lacks" in result.stderr or b"not an ISA" in result.stderr:
                 continue

@@ -9,6 +9,7 @@
 #include "bitnet/backend/cpu/quantize_op.h"
 #include "bitnet/backend/cpu/reduce_op.h"
 #include "bitnet/backend/cpu/ternary_linear_op.h"
+#include "bitnet/backend/cpu/ternary_lookup_op.h"
 #include "bitnet/base/isa.h"
 
 namespace bitnet::cpu {
@@ -19,6 +20,9 @@ const OpTable& op_table() {
       .name = name.c_str(),
       .quantize = quantize,
       .ternary_linear = ternary_linear,
+      .ternary_lookup = ternary_lookup,
+      .pack_lookup = pack_lookup,
+      .lookup_is_faster = lookup_is_faster,
       .rms_norm = rms_norm,
       .dense_linear = dense_linear,
       .sketch = sketch,

@@ -42,6 +42,11 @@ class MappedFile {
   /// may go).
   void will_need(std::uint64_t offset, std::uint64_t length) const noexcept;
   void dont_need(std::uint64_t offset, std::uint64_t length) const noexcept;
+  /// dont_need() of bytes of this mapping; others are left alone.
+  void release(std::span<const std::byte> bytes) const noexcept {
+    if (bytes.data() >= data_ && bytes.data() + bytes.size() <= data_ + size_)
+      dont_need(static_cast<std::uint64_t>(bytes.data() - data_), bytes.size());
+  }
 
  private:
   std::string path_;

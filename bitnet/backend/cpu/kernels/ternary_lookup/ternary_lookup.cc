@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "bitnet/backend/cpu/kernels/ternary_lookup/ternary_lookup.h"
+
+#include <array>
+
+namespace bitnet::cpu {
+namespace {
+
+using Row = Kernel<const TernaryLookupFns>;
+const std::array kKernels {
+#if defined(__x86_64__)
+  Row{"avx512vbmi", isa::kAvx512 | isa::kAvx512Vbmi, &avx512vbmi::ternary_lookup},
+#endif
+      Row{"reference", isa::kNone, &reference::ternary_lookup},
+};
+
+}  // namespace
+
+std::span<const Kernel<const TernaryLookupFns>> ternary_lookup_kernels() noexcept {
+  return kKernels;
+}
+
+}  // namespace bitnet::cpu

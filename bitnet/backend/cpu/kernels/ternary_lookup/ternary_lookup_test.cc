@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "bitnet/backend/cpu/kernels/ternary_lookup/ternary_lookup.h"
+
+#include <cstring>
+
+#include "bitnet/backend/cpu/kernels/kernel_testing.h"
+#include "bitnet/ternary/block128.h"
+
+namespace bitnet::cpu {
+namespace {
+
+using namespace lookup_tiles;
+
+using Fns = const TernaryLookupFns;
+class TernaryLookup : public KernelTest<Fns> {};
+INSTANTIATE_TEST_SUITE_P(Kernels, TernaryLookup, ::testing::ValuesIn(ternary_lookup_kernels()),
+                         kernel_name<Fns>);
+
+struct Aligned {
+  explicit Aligned(std::int64_t bytes) : storage(usize(bytes) + 64) {}
+  std::uint8_t* data() {
+    return storage.data() + (64 - reinterpret_cast<std::uintptr_t>(storage.data()) % 64) % 64;
+  }
+  std::vector<std::uint8_t> storage;
+};
+
+std::vector<std::int8_t> random_weights(std::mt19937& rng, std::int64_t count) {
+  std::vector<std::int8_t> w(usize(count));
+  for (auto& v : w) v = static_cast<std::int8_t>(static_cast<int>(rng() % 3) - 1);
+  return w;
+}
+
+// Rows of block128, and between them code 3, which nobody may meet.
+std::vector<std::uint8_t> block128_rows(const std::vector<std::int8_t>& w, std::int64_t rows,
+                                        std::int64_t cols, std::int64_t row_bytes) {
+  std::vector<std::uint8_t> out(usize(rows * row_bytes), 0xFF);
+  for (std::int64_t r = 0; r < rows; ++r)
+    block128::pack_row(&w[usize(r * cols)], cols, &out[usize(r * row_bytes)]);
+  return out;
+}
+
+std::vector<std::uint8_t> packed(Fns& fns, const std::vector<std::int8_t>& w, std::int64_t rows,
+                                 std::int64_t cols, std::int64_t row_bytes) {
+  Guarded<std::uint8_t> from(block128_rows(w, rows, cols, row_bytes));
+  Guarded<std::uint8_t> out(usize(bytes(rows, cols)));
+  Aligned scratch(lookup_pack_scratch(cols));
+  const std::int64_t all = strips(rows), half = all / 2;
+  LookupPackArgs args{from.data(), row_bytes, rows, cols, 0, half, out.data(), scratch.data()};
+  fns.pack(args);
+  args.begin = half, args.end = all;
+  fns.pack(args);
+  return out.copy();
+}
+
+// Every sum has an entry of its own below 128.
+TEST(LookupTiles, EntriesAreDistinct) {
+  std::array<bool, 128> seen{};
+  for (int m = 0; m <= 121; ++m) {
+    ASSERT_LT(entry(m), 128);
+    ASSERT_FALSE(seen[entry(m)]) << m;
+    seen[entry(m)] = true;
+  }
+}
+
+// Weight by weight, where lookup_tiles.h says that it is.
+TEST_P(TernaryLookup, PacksWhereTheFormatSays) {
+  std::mt19937 rng(1);
+  const std::int64_t shapes[][2] = {{1, 1},     {3, 129},   {64, 256},   {65, 640},
+                                    {130, 300}, {577, 257}, {700, 1281}, {512, 2560}};
+  for (const auto& [rows, cols] : shapes) {
+    const auto w = random_weights(rng, rows * cols);
+    const std::int64_t row_bytes =
+        block128::row_bytes(cols) + static_cast<std::int64_t>(rng() % 40);
+    const auto out = packed(*GetParam().run, w, rows, cols, row_bytes);
+    const std::int64_t count = groups(cols);
+    for (std::int64_t r = 0; r < kStripRows * strips(rows); ++r) {
+      const StripPlace at = place(r / kStripRows, rows, count);
+      std::int32_t negatives = 0, stored = 0;
+      std::vector<int> found(usize(kDigits * count));
+      for (std::int64_t g = 0; g < count; ++g) {
+        const std::uint8_t byte = out[usize(at.offset + g * at.stride + r % kStripRows)];
+        negatives += byte >> 7;
+        for (std::int64_t k = 0; k < kDigits; ++k)
+          found[usize(k * count + g)] = weights_of_bytes()[byte][usize(k)];
+      }
+      std::memcpy(&stored, &out[usize(code_bytes(rows, cols) + 4 * r)], 4);
+      ASSERT_EQ(stored, negatives) << rows << " x " << cols << ", row " << r;
+      for (std::int64_t c = 0; c < cols; ++c) {
+        const int expected = r < rows ? w[usize(r * cols + c)] : 0;
+        ASSERT_EQ(found[usize(pair_order_index(c))], expected)
+            << rows << " x " << cols << ", row " << r << " column " << c;
+        found[usize(pair_order_index(c))] = 0;
+      }
+      for (const int rest : found) ASSERT_EQ(rest, 0);
+    }
+  }
+}
+
+struct Product {
+  std::int64_t rows, cols, tokens, first = 0, count = 0;  // groups; count 0: to the last
+  bool more = false;
+};
+
+// Sums of weights times activations of the chosen groups, by way of tables.
+void expect_sums(Fns& fns, const Product& p, const std::vector<std::int8_t>& w,
+                 const std::vector<std::int8_t>& q) {
+  const std::int64_t all = groups(p.cols), count = p.count ? p.count : all - p.first;
+  const std::int64_t places = pair_order_bytes(p.cols), filled = kStripRows * strips(p.rows);
+  const auto bytes_of_matrix = packed(fns, w, p.rows, p.cols, block128::row_bytes(p.cols));
+  Aligned tables(256 * count * p.tokens), codes(code_bytes(p.rows, p.cols));
+  std::memcpy(codes.data(), bytes_of_matrix.data(), usize(code_bytes(p.rows, p.cols)));
+  Aligned sums_bytes(4 * filled * p.tokens);
+  auto* const sums = reinterpret_cast<std::int32_t*>(sums_bytes.data());
+  for (std::int64_t i = 0; i < filled * p.tokens; ++i) sums[i] = 1000;
+  for (std::int64_t t = 0; t < p.tokens; ++t) {
+    std::vector<std::int8_t> stored(usize(places));
+    arrange_pairs({&q[usize(t * p.cols)], usize(p.cols)}, stored);
+    Guarded<std::int8_t> guarded(stored);
+    fns.tables({guarded.data(), places, all, p.first, count, tables.data() + 256 * count * t});
+  }
+  for (std::int64_t strip = 0; strip < strips(p.rows); strip += kTileStrips) {
+    const StripPlace at = place(strip, p.rows, all);
+    fns.sums({codes.data() + at.offset + p.first * at.stride, at.stride,
+              std::min(kTileStrips, strips(p.rows) - strip), count, p.tokens, tables.data(),
+              sums + kStripRows * strip, filled, p.more});
+  }
+  for (std::int64_t t = 0; t < p.tokens; ++t)
+    for (std::int64_t r = 0; r < filled; ++r) {
+      std::int64_t expected = p.more ? 1000 : 0, negatives = 0;
+      const StripPlace at = place(r / kStripRows, p.rows, all);
+      for (std::int64_t g = p.first; g < p.first + count; ++g)
+        negatives += bytes_of_matrix[usize(at.offset + g * at.stride + r % kStripRows)] >> 7;
+      for (std::int64_t c = 0; c < p.cols && r < p.rows; ++c) {
+        const std::int64_t g = pair_order_index(c) % all;
+        if (g >= p.first && g < p.first + count)
+          expected += std::int64_t{w[usize(r * p.cols + c)]} * q[usize(t * p.cols + c)];
+      }
+      ASSERT_EQ(sums[t * filled + r] + negatives, expected)
+          << p.rows << " x " << p.cols << " x " << p.tokens << ", groups from " << p.first
+          << ", row " << r << ", token " << t;
+    }
+}
+
+TEST_P(TernaryLookup, SumsAreExact) {
+  std::mt19937 rng(2);
+  for (const Product& p :
+       {Product{1, 1, 1}, Product{64, 256, 1}, Product{65, 129, 2}, Product{200, 640, 3},
+        Product{512, 300, 2}, Product{513, 256, 5}, Product{1100, 700, 4},
+        Product{130, 2560, 3, 100, 412}, Product{450, 1281, 2, 48, 96, true},
+        Product{320, 600, 1, 7, 20, true}, Product{384, 520, 1}, Product{257, 520, 1}}) {
+    const auto w = random_weights(rng, p.rows * p.cols);
+    std::vector<std::int8_t> q(usize(p.tokens * p.cols));
+    for (auto& v : q) v = static_cast<std::int8_t>(static_cast<int>(rng() % 256) - 128);
+    expect_sums(*GetParam().run, p, w, q);
+  }
+}
+
+// 16-bit sums on the way would wrap beyond 51 groups.
+TEST_P(TernaryLookup, ExtremesDoNotOverflow) {
+  for (const int weight : {-1, 1})
+    for (const int activation : {-128, 127})
+      for (const std::int64_t tokens : {1, 2}) {
+        const Product p{70, 1300, tokens};
+        expect_sums(
+            *GetParam().run, p,
+            std::vector<std::int8_t>(usize(p.rows * p.cols), static_cast<std::int8_t>(weight)),
+            std::vector<std::int8_t>(usize(tokens * p.cols), static_cast<std::int8_t>(activation)));
+      }
+}
+
+}  // namespace
+}  // namespace bitnet::cpu

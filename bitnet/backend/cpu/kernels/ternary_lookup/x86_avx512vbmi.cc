@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Products by lookup with AVX-512 VBMI: vpermi2b takes 64 numbers out of a table of 128 at once.
+// Of 64 rows, for five weights each: two lookups (low and high bytes of the sums), the sign, and
+// the additions of 16-bit sums. From L2 90 GB/s of weights a core on a Zen 5 server, 450 G weights
+// a second; vpdpbusd multiplies 530 G at best.
+#include <immintrin.h>
+
+#include "bitnet/backend/cpu/kernels/ternary_lookup/ternary_lookup.h"
+
+namespace bitnet::cpu::avx512vbmi {
+namespace {
+
+using namespace lookup_tiles;
+
+// 16-bit sums of 5 * 128 * 48 at most.
+constexpr std::int64_t kNarrowGroups = 48;
+constexpr std::int64_t kPrefetchBytes = 8192;
+
+// --- tables ---
+
+struct Digits {
+  alignas(64) std::int16_t w[3][32];
+};
+
+// Weights w0, w1, w2 of slot l = 0..26; slots 27 to 31 are filled from slots 13 to 26.
+constexpr Digits digits() noexcept {
+  Digits d{};
+  for (int l = 0; l < 27; ++l) {
+    d.w[0][l] = static_cast<std::int16_t>(l % 3 - 1);
+    d.w[1][l] = static_cast<std::int16_t>(l / 3 % 3 - 1);
+    d.w[2][l] = static_cast<std::int16_t>(l / 9 - 1);
+  }
+  return d;
+}
+constexpr Digits kDigitsOfSlots = digits();
+
+struct Slots {
+  alignas(64) std::int16_t from[3][32];
+};
+
+// Slots 27 to 31 of block b hold the sums m = 5b..5b+4 of w0 to w2 alone.
+constexpr Slots slots() noexcept {
+  Slots s{};
+  for (int block = 0; block < 3; ++block)
+    for (int i = 27; i < 32; ++i)
+      s.from[block][i] = static_cast<std::int16_t>(13 + 5 * block + i - 27);
+  return s;
+}
+constexpr Slots kSlots = slots();
+
+inline __m512i load(const void* p) noexcept { return _mm512_load_si512(p); }
+
+// Two blocks of 16-bit sums as bytes, slot by slot in turn.
+inline void store_bytes(std::uint8_t* to, __m512i even, __m512i odd) noexcept {
+  const __m512i low = _mm512_set1_epi16(0xff);
+  // (a & low) | (b & ~low)
+  const auto blend = [&](__m512i a, __m512i b) {
+    return _mm512_ternarylogic_epi32(low, a, b, 0xCA);
+  };
+  _mm512_store_si512(to, blend(even, _mm512_slli_epi16(odd, 8)));
+  _mm512_store_si512(to + kEntries, blend(_mm512_srli_epi16(even, 8), odd));
+}
+
+void tables(const LookupTablesArgs& a) noexcept {
+  const __m512i d0 = load(kDigitsOfSlots.w[0]), d1 = load(kDigitsOfSlots.w[1]),
+                d2 = load(kDigitsOfSlots.w[2]);
+  const __m512i s0 = load(kSlots.from[0]), s1 = load(kSlots.from[1]), s2 = load(kSlots.from[2]);
+  constexpr __mmask32 kBlock = (1u << 27) - 1;
+  constexpr std::int64_t kRun = 64;
+  for (std::int64_t begin = 0; begin < a.count; begin += kRun) {
+    const std::int64_t count = a.count - begin < kRun ? a.count - begin : kRun;
+    alignas(64) std::int16_t x[kDigits][kRun];
+    for (std::int64_t k = 0; k < kDigits; ++k) {
+      const std::int64_t at = k * a.groups + a.first + begin;
+      const std::int64_t there = a.places - at;
+      const __mmask64 valid = there >= kRun ? ~0ull : there <= 0 ? 0 : (1ull << there) - 1;
+      const __m512i q = _mm512_maskz_loadu_epi8(valid, a.activations + at);
+      _mm512_store_si512(x[k], _mm512_cvtepi8_epi16(_mm512_castsi512_si256(q)));
+      _mm512_store_si512(x[k] + 32, _mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(q, 1)));
+    }
+    std::uint8_t* to = a.tables + 256 * begin;
+    for (std::int64_t g = 0; g < count; ++g, to += 256) {
+      const auto activation = [&](int k) { return _mm512_set1_epi16(x[k][g]); };
+      const __m512i low = _mm512_add_epi16(_mm512_add_epi16(_mm512_mullo_epi16(d0, activation(0)),
+                                                            _mm512_mullo_epi16(d1, activation(1))),
+                                           _mm512_mullo_epi16(d2, activation(2)));
+      const __m512i w3 = activation(3), w4 = activation(4);
+      const auto block = [&](__m512i from, __m512i high) {
+        return _mm512_mask_add_epi16(_mm512_permutexvar_epi16(from, low), kBlock, low, high);
+      };
+      store_bytes(to, block(s0, w3), block(s1, _mm512_sub_epi16(w4, w3)));
+      store_bytes(to + 64, block(s2, w4), _mm512_add_epi16(low, _mm512_add_epi16(w4, w3)));
+    }
+  }
+}
+
+// --- sums ---
+
+// Of the 64 rows of a strip: rows 0-7, 16-23, 32-39, 48-55, and the others.
+struct Narrow {
+  __m512i even, odd;
+};
+
+struct Table {
+  __m512i low0, low1, high0, high1;
+  explicit Table(const std::uint8_t* p) noexcept
+      : low0(load(p)), low1(load(p + 64)), high0(load(p + 128)), high1(load(p + 192)) {}
+  // sum + (sign ? ~found : found)
+  void add(Narrow& sum, __m512i codes, __m512i sign) const noexcept {
+    const __m512i low = _mm512_permutex2var_epi8(low0, codes, low1) ^ sign;
+    const __m512i high = _mm512_permutex2var_epi8(high0, codes, high1) ^ sign;
+    sum.even = _mm512_add_epi16(sum.even, _mm512_unpacklo_epi8(low, high));
+    sum.odd = _mm512_add_epi16(sum.odd, _mm512_unpackhi_epi8(low, high));
+  }
+};
+
+// To 64 sums of 32 bits in the order of rows.
+inline void widen(const Narrow& narrow, std::int32_t* sums, bool more) noexcept {
+  const __m512i low = _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0);
+  const __m512i high = _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4);
+  const __m512i halves[2] = {_mm512_permutex2var_epi64(narrow.even, low, narrow.odd),
+                             _mm512_permutex2var_epi64(narrow.even, high, narrow.odd)};
+  for (int i = 0; i < 4; ++i) {
+    const __m256i part =
+        i % 2 ? _mm512_extracti64x4_epi64(halves[i / 2], 1) : _mm512_castsi512_si256(halves[i / 2]);
+    __m512i sum = _mm512_cvtepi16_epi32(part);
+    if (more) sum = _mm512_add_epi32(sum, load(sums + 16 * i));
+    _mm512_store_si512(sums + 16 * i, sum);
+  }
+}
+
+// kStrips strips, kTokens tokens: kStrips * kTokens * 2 sums and 4 * kTokens table vectors stay in
+// registers.
+template <int kStrips, int kTokens>
+void tile(const LookupSumsArgs& a, std::int64_t strip, std::int64_t token) noexcept {
+  const __m512i spread = _mm512_set1_epi64(static_cast<long long>(0x8080808080808080ull));
+  for (std::int64_t begin = 0; begin < a.count; begin += kNarrowGroups) {
+    const std::int64_t end = begin + kNarrowGroups < a.count ? begin + kNarrowGroups : a.count;
+    Narrow sum[std::size_t{kTokens}][std::size_t{kStrips}];
+#pragma GCC unroll 8
+    for (int i = 0; i < kTokens * kStrips; ++i)
+      sum[i / kStrips][i % kStrips] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    const std::uint8_t* tables = a.tables + 256 * (token * a.count + begin);
+    const std::uint8_t* codes = a.codes + begin * a.stride + kStripRows * strip;
+    for (std::int64_t g = begin; g < end; ++g, tables += 256, codes += a.stride) {
+      const Table first(tables);
+      const Table second(kTokens > 1 ? tables + 256 * a.count : tables);
+#pragma GCC unroll 8
+      for (int i = 0; i < kStrips; ++i) {
+        if constexpr (kTokens == 1) _mm_prefetch(codes + 64 * i + kPrefetchBytes, _MM_HINT_T0);
+        const __m512i code = load(codes + 64 * i);
+        const __m512i sign = _mm512_gf2p8affine_epi64_epi8(code, spread, 0);  // bit 7 to all bits
+        first.add(sum[0][i], code, sign);
+        if constexpr (kTokens > 1) second.add(sum[1][i], code, sign);
+      }
+    }
+#pragma GCC unroll 2
+    for (int t = 0; t < kTokens; ++t)
+#pragma GCC unroll 8
+      for (int i = 0; i < kStrips; ++i)
+        widen(sum[t][i], a.sums + (token + t) * a.sums_stride + kStripRows * (strip + i),
+              a.more || begin > 0);
+  }
+}
+
+using TileFn = void(const LookupSumsArgs&, std::int64_t strip, std::int64_t token) noexcept;
+constexpr TileFn* kOneToken[] = {tile<1, 1>, tile<2, 1>, tile<3, 1>, tile<4, 1>,
+                                 tile<5, 1>, tile<6, 1>, tile<7, 1>, tile<8, 1>};
+constexpr TileFn* kTwoTokens[] = {tile<1, 2>, tile<2, 2>, tile<3, 2>, tile<4, 2>};
+
+void sums(const LookupSumsArgs& a) noexcept {
+  std::int64_t token = 0;
+  for (; token + 2 <= a.tokens; token += 2)
+    for (std::int64_t strip = 0; strip < a.strips; strip += 4)
+      kTwoTokens[(a.strips - strip < 4 ? a.strips - strip : 4) - 1](a, strip, token);
+  if (token < a.tokens) kOneToken[a.strips - 1](a, 0, token);
+}
+
+// --- packing ---
+
+// Rows of 64 bytes to columns of 64 bytes: six rounds, each of which halves the distance between
+// the rows that exchange.
+inline void transpose(const std::uint8_t* rows, std::int64_t row_stride, std::uint8_t* columns,
+                      std::int64_t stride) noexcept {
+  alignas(64) std::uint8_t a[2][64][64], lower[64], upper[64];
+  for (int i = 0; i < 64; ++i) {
+    lower[i] = static_cast<std::uint8_t>(i / 2 + (i % 2 ? 64 : 0));
+    upper[i] = static_cast<std::uint8_t>(32 + i / 2 + (i % 2 ? 64 : 0));
+  }
+  const __m512i low = load(lower), high = load(upper);
+  for (int i = 0; i < 64; ++i) _mm512_store_si512(a[0][i], load(rows + i * row_stride));
+  // A perfect shuffle of the concatenation of rows i and i + 32, six times: index bits turn by one
+  // each time, and after six rounds row and column have changed places.
+  for (int round = 0; round < 6; ++round) {
+    const auto& from = a[round % 2];
+    auto& to = a[(round + 1) % 2];
+    for (int i = 0; i < 32; ++i) {
+      const __m512i x = load(from[i]), y = load(from[i + 32]);
+      _mm512_store_si512(to[2 * i], _mm512_permutex2var_epi8(x, low, y));
+      _mm512_store_si512(to[2 * i + 1], _mm512_permutex2var_epi8(x, high, y));
+    }
+  }
+  for (int i = 0; i < 64; ++i) _mm512_storeu_si512(columns + i * stride, load(a[0][i]));
+}
+
+struct Entries {
+  alignas(64) std::uint8_t of[kEntries];
+};
+constexpr Entries entries() noexcept {
+  Entries e{};
+  for (int m = 0; m <= 121; ++m) e.of[m] = entry(m);
+  return e;
+}
+constexpr Entries kEntryOf = entries();
+
+// One row's bytes in the order of groups; returns how many have bit 7. `digits`: 5 * groups + 64.
+std::int32_t pack_row(const LookupPackArgs& a, std::int64_t row, std::int64_t count,
+                      std::uint8_t* digits, std::uint8_t* out) noexcept {
+  const std::int64_t blocks = (a.cols + 127) / 128, pairs = (blocks + 1) / 2;
+  const std::uint8_t* codes = a.rows_of_codes + row * a.row_bytes;
+  const __m512i one = _mm512_set1_epi8(1), three = _mm512_set1_epi8(3);
+  for (std::int64_t i = 0; i < pairs; ++i) {
+    // Half a pair at the end: codes of weights 0.
+    const __mmask64 valid = 2 * i + 1 < blocks ? ~0ull : 0xffffffffull;
+    const __m512i packed = _mm512_mask_loadu_epi8(_mm512_set1_epi8(0x55), valid, codes + 64 * i);
+    for (int plane = 0; plane < 4; ++plane) {
+      const __m512i code = _mm512_srl_epi16(packed, _mm_cvtsi32_si128(6 - 2 * plane)) & three;
+      _mm512_storeu_si512(digits + 256 * i + 64 * plane, _mm512_sub_epi8(code, one));
+    }
+  }
+  for (std::int64_t at = pairs * 256; at < kDigits * count + 64; ++at) digits[at] = 0;
+  const __m512i entry0 = load(kEntryOf.of), entry1 = load(kEntryOf.of + 64);
+  const __m512i sign = _mm512_set1_epi8(static_cast<char>(0x80));
+  std::int32_t negatives = 0;
+  for (std::int64_t g = 0; g < count; g += 64) {
+    __m512i m = _mm512_setzero_si512();
+    for (std::int64_t k = kDigits; k-- > 0;)
+      m = _mm512_add_epi8(_mm512_add_epi8(m, _mm512_add_epi8(m, m)),
+                          _mm512_loadu_si512(digits + k * count + g));
+    const std::int64_t left = count - g;
+    const __mmask64 valid = left >= 64 ? ~0ull : (1ull << left) - 1;
+    const __mmask64 negative = _mm512_movepi8_mask(m) & valid;
+    const __m512i found = _mm512_permutex2var_epi8(entry0, _mm512_abs_epi8(m), entry1);
+    _mm512_store_si512(out + g, found | (m & sign));
+    negatives += static_cast<std::int32_t>(__builtin_popcountll(negative));
+  }
+  return negatives;
+}
+
+void pack(const LookupPackArgs& a) noexcept {
+  const std::int64_t count = groups(a.cols), wide = (count + 63) / 64 * 64;
+  std::uint8_t* const strip_bytes = a.scratch;                 // [64][wide]
+  std::uint8_t* const digits = a.scratch + kStripRows * wide;  // [5 * count + 64]
+  for (std::int64_t strip = a.begin; strip < a.end; ++strip) {
+    const StripPlace at = place(strip, a.rows, count);
+    for (std::int64_t i = 0; i < kStripRows; ++i) {
+      const std::int64_t row = strip * kStripRows + i;
+      std::int32_t negatives = 0;
+      if (row < a.rows)
+        negatives = pack_row(a, row, count, digits, strip_bytes + i * wide);
+      else
+        for (std::int64_t g = 0; g < count; ++g) strip_bytes[i * wide + g] = byte_of(0);
+      __builtin_memcpy(a.out + code_bytes(a.rows, a.cols) + 4 * row, &negatives, 4);
+    }
+    for (std::int64_t g = 0; g < count; g += 64) {
+      if (count - g >= 64) {
+        transpose(strip_bytes + g, wide, a.out + at.offset + g * at.stride, at.stride);
+        continue;
+      }
+      alignas(64) std::uint8_t last[64][64];
+      transpose(strip_bytes + g, wide, last[0], 64);
+      for (std::int64_t i = 0; i < count - g; ++i)
+        __builtin_memcpy(a.out + at.offset + (g + i) * at.stride, last[i], 64);
+    }
+  }
+}
+
+}  // namespace
+
+const TernaryLookupFns ternary_lookup{tables, sums, pack};
+
+}  // namespace bitnet::cpu::avx512vbmi
