@@ -2,6 +2,7 @@
 #include "bitnet/backend/cpu/ternary_lookup_op.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "bitnet/backend/cpu/kernels/ternary_lookup/ternary_lookup.h"
 #include "bitnet/backend/cpu/worker_scratch.h"
@@ -13,13 +14,14 @@ using namespace lookup_tiles;
 
 // Weights times tokens that one core computes in some 4 us (ternary_linear_op.cc says why).
 constexpr std::int64_t kAloneProducts = 1'000'000;
-// Tokens whose sums a worker keeps at once, and the tables of a part of their columns: 384 KB stay
-// in L2. 48 groups are what a kernel adds in 16 bits.
+// Tables of a block of tokens: 384 KB stay in L2. 48 groups are what a kernel adds in 16 bits.
 constexpr std::int64_t kBlockTokens = 32;
 constexpr std::int64_t kTableBytes = 384 * 1024;
 constexpr std::int64_t kGroupStep = 48;
-// From so many tokens a worker on, workers divide tokens: each makes its own tables only.
-constexpr std::int64_t kWorkerTokens = 16;
+// From so many tokens on it is faster to unpack weights for vpdpbusd, for 128 tokens at once, whose
+// activations stay in L2.
+constexpr std::int64_t kGemmTokens = 24;
+constexpr std::int64_t kGemmBlock = 128;
 
 const TernaryLookupFns& kernels() {
   static const TernaryLookupFns& chosen = *choose(ternary_lookup_kernels(), isa::active()).run;
@@ -79,8 +81,12 @@ void add_sums(const Piece& piece, std::int64_t cols, LookupSumsArgs args, std::i
     args.stride = at.stride;
     args.strips = tile_end - strip;
     args.sums = sums + (strip - piece.begin) * kStripRows;
-    kernels().sums(args);
     strip = tile_end;
+    const StripPlace after =
+        place(strip < piece.end ? strip : piece.begin, piece.part->rows, count);
+    const std::int64_t next = strip < piece.end ? first : first + args.count;
+    args.next = piece.part->tiles + after.offset + next * after.stride;
+    kernels().sums(args);
   }
 }
 
@@ -100,42 +106,83 @@ void write_results(const TernaryLookupArgs& a, const Piece& piece, const Block& 
   }
 }
 
-void compute(const TernaryLookupArgs& a, Slice strip_slice, Slice token_slice) {
+// Few tokens: by tables.
+void compute(const TernaryLookupArgs& a, Slice strip_slice) {
   const Pieces pieces(a, strip_slice);
-  if (pieces.rows == 0) return;
   const std::int64_t count = groups(a.cols), places = pair_order_bytes(a.cols);
-  for (std::int64_t token = token_slice.begin; token < token_slice.end; token += kBlockTokens) {
-    const Block block(token, token_slice.end, count);
+  for (std::int64_t token = 0; token < a.tokens; token += kBlockTokens) {
+    const Block block(token, a.tokens, count);
     const std::int64_t table_bytes = 2 * kEntries * block.chunk * block.tokens;
     float* const scratch = worker_scratch(table_bytes / 4 + pieces.rows * block.tokens);
     auto* const tables = reinterpret_cast<std::uint8_t*>(scratch);
     auto* const sums = reinterpret_cast<std::int32_t*>(tables + table_bytes);
+    const Piece& piece = pieces.of[0];
+    const std::uint8_t* next =
+        piece.part->tiles + place(piece.begin, piece.part->rows, count).offset;
     for (std::int64_t first = 0; first < count; first += block.chunk) {
       const std::int64_t now = std::min(block.chunk, count - first);
       for (std::int64_t t = 0; t < block.tokens; ++t)
         kernels().tables({a.activations + (token + t) * a.activation_stride, places, count, first,
-                          now, tables + 2 * kEntries * now * t});
+                          now, tables + 2 * kEntries * now * t, next});
       for (int i = 0; i < pieces.count; ++i)
         add_sums(pieces.of[i], a.cols,
-                 {nullptr, 0, 0, now, block.tokens, tables, sums, pieces.rows, first > 0}, first);
+                 {nullptr, 0, 0, now, block.tokens, tables, sums, pieces.rows, first > 0, nullptr},
+                 first);
     }
     for (int i = 0; i < pieces.count; ++i) write_results(a, pieces.of[i], block, sums, pieces.rows);
   }
 }
 
+// Many tokens: strip by strip, so that its weights are unpacked once for all of a block.
+void compute_block(const TernaryLookupArgs& a, Slice strip_slice, std::int64_t first_token,
+                   std::int64_t tokens) {
+  const std::int64_t count = groups(a.cols), places = pair_order_bytes(a.cols);
+  const std::int64_t stride = (kDigits * count + 3 + 63) / 64 * 64;
+  auto* const scratch = reinterpret_cast<std::byte*>(
+      worker_scratch((tokens * stride + kLookupGemmScratch) / 4 + kStripRows * tokens));
+  auto* const unpacked = reinterpret_cast<std::uint8_t*>(scratch);
+  auto* const sums = reinterpret_cast<std::int32_t*>(scratch + kLookupGemmScratch);
+  auto* const q = reinterpret_cast<std::int8_t*>(sums + kStripRows * tokens);
+  std::vector<std::int32_t> activation_sums(static_cast<std::size_t>(tokens));
+  for (std::int64_t t = 0; t < tokens; ++t) {
+    const std::int8_t* from = a.activations + (first_token + t) * a.activation_stride;
+    std::copy_n(from, places, q + t * stride);
+    std::fill_n(q + t * stride + places, stride - places, std::int8_t{0});
+    std::int32_t sum = 0;
+    for (std::int64_t i = 0; i < places; ++i) sum += from[i];
+    activation_sums[static_cast<std::size_t>(t)] = sum;
+  }
+  const Pieces pieces(a, strip_slice);
+  for (int i = 0; i < pieces.count; ++i)
+    for (std::int64_t strip = pieces.of[i].begin; strip < pieces.of[i].end; ++strip) {
+      const TernaryLookupArgs::Part& part = *pieces.of[i].part;
+      const StripPlace at = place(strip, part.rows, count);
+      kernels().gemm({part.tiles + at.offset, at.stride, count, q, stride, tokens, sums, unpacked});
+      const std::int64_t first = strip * kStripRows, rows = std::min(kStripRows, part.rows - first);
+      for (std::int64_t t = 0; t < tokens; ++t) {
+        const std::int32_t over = activation_sums[static_cast<std::size_t>(t)];
+        const float scale = part.token_scale[first_token + t];
+        float* to = part.out + (first_token + t) * part.out_stride + first;
+        for (std::int64_t r = 0; r < rows; ++r)
+          to[r] = static_cast<float>(sums[t * kStripRows + r] - over) * scale;
+      }
+    }
+}
+
+void compute_many(const TernaryLookupArgs& a, Slice strip_slice) {
+  for (std::int64_t t = 0; t < a.tokens; t += kGemmBlock)
+    compute_block(a, strip_slice, t, std::min(kGemmBlock, a.tokens - t));
+}
+
 }  // namespace
 
 void ternary_lookup(const TernaryLookupArgs& args, ThreadPool& pool) {
-  const std::int64_t total = all_strips(args);
-  const Slice strip_slice{0, total}, token_slice{0, args.tokens};
-  if (total * kStripRows * args.cols * args.tokens <= kAloneProducts || pool.size() == 1)
-    return compute(args, strip_slice, token_slice);
-  pool.run([&](int worker, int count) {
-    if (args.tokens >= kWorkerTokens * count)
-      compute(args, strip_slice, slice_of(args.tokens, worker, count, 2));
-    else
-      compute(args, slice_of(total, worker, count), token_slice);
-  });
+  const Slice all{0, all_strips(args)};
+  const auto run = [&](Slice slice) {
+    args.tokens >= kGemmTokens ? compute_many(args, slice) : compute(args, slice);
+  };
+  if (all.end * kStripRows * args.cols * args.tokens <= kAloneProducts) return run(all);
+  pool.for_slices(all.end, 1, [&](std::int64_t begin, std::int64_t end) { run({begin, end}); });
 }
 
 void pack_lookup(const PackLookupArgs& a, ThreadPool& pool) {

@@ -39,12 +39,26 @@ void sums(const LookupSumsArgs& a) noexcept {
     }
 }
 
+void gemm(const LookupGemmArgs& a) noexcept {
+  for (std::int64_t t = 0; t < a.tokens; ++t)
+    for (std::int64_t row = 0; row < kStripRows; ++row) {
+      const std::int8_t* q = a.activations + t * a.activation_stride;
+      std::int32_t sum = 0;
+      for (std::int64_t g = 0; g < a.groups; ++g) {
+        const Weights& w = weights_of_bytes()[a.codes[g * a.stride + row]];
+        for (std::int64_t k = 0; k < kDigits; ++k)
+          sum += (w[static_cast<std::size_t>(k)] + 1) * q[k * a.groups + g];
+      }
+      a.sums[t * kStripRows + row] = sum;
+    }
+}
+
 void pack(const LookupPackArgs& a) noexcept {
   lookup_tiles::pack(a.rows_of_codes, a.row_bytes, a.rows, a.cols, a.begin, a.end, a.out);
 }
 
 }  // namespace
 
-const TernaryLookupFns ternary_lookup{tables, sums, pack};
+const TernaryLookupFns ternary_lookup{tables, sums, gemm, pack};
 
 }  // namespace bitnet::cpu::reference

@@ -9,7 +9,8 @@ namespace {
 using Row = Kernel<const TernaryLookupFns>;
 const std::array kKernels {
 #if defined(__x86_64__)
-  Row{"avx512vbmi", isa::kAvx512 | isa::kAvx512Vbmi, &avx512vbmi::ternary_lookup},
+  Row{"avx512vbmi", isa::kAvx512 | isa::kAvx512Vnni | isa::kAvx512Vbmi,
+      &avx512vbmi::ternary_lookup},
 #endif
       Row{"reference", isa::kNone, &reference::ternary_lookup},
 };

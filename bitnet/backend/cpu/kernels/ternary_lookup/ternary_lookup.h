@@ -18,6 +18,8 @@ struct LookupTablesArgs {
   std::int64_t places;             // what lies there; activations beyond count as 0
   std::int64_t groups, first, count;
   std::uint8_t* tables;  // [count][256], 64-byte aligned
+  const std::uint8_t*
+      next;  // fetched meanwhile, 64 bytes a group: the first codes; may be anything
 };
 
 /// sums[t][r] (+)= sum over groups [first, first + count) of w * q for the 64 * strips rows of
@@ -30,9 +32,26 @@ struct LookupSumsArgs {
   const std::uint8_t* tables;  // [tokens][count][256], 64-byte aligned
   std::int32_t* sums;          // [tokens][sums_stride], 64-byte aligned rows
   std::int64_t sums_stride;
-  bool more;  // adds to sums instead of setting them
+  bool more;                 // adds to sums instead of setting them
+  const std::uint8_t* next;  // codes of the next call, fetched meanwhile; may be anything
 };
 /// The sums lack 1 for each byte with bit 7 (lookup_tiles.h, negatives).
+
+/// sums[t][r] = sum over all places of (w + 1) * q for the 64 rows of one strip and many tokens.
+/// Weights are taken out of their bytes once for all tokens; scratch: kLookupGemmScratch bytes,
+/// 64-byte aligned.
+struct LookupGemmArgs {
+  const std::uint8_t* codes;  // of the strip
+  std::int64_t stride, groups;
+  const std::int8_t* activations;  // [tokens][activation_stride]: places, then 0 up to 5 * groups
+  std::int64_t activation_stride;  // >= 5 * groups + 3, all of it readable
+  std::int64_t tokens;
+  std::int32_t* sums;  // [tokens][64], 64-byte aligned
+  std::uint8_t* scratch;
+};
+inline constexpr std::int64_t kLookupGemmGroups = 96;  // unpacked at once: 30 KB
+inline constexpr std::int64_t kLookupGemmScratch =
+    kLookupGemmGroups * lookup_tiles::kDigits * lookup_tiles::kStripRows;
 
 /// lookup_tiles::pack() of strips [begin, end). `scratch`: lookup_pack_scratch(cols) bytes, 64-byte
 /// aligned.
@@ -51,6 +70,7 @@ constexpr std::int64_t lookup_pack_scratch(std::int64_t cols) noexcept {
 struct TernaryLookupFns {
   void (*tables)(const LookupTablesArgs&) noexcept;
   void (*sums)(const LookupSumsArgs&) noexcept;
+  void (*gemm)(const LookupGemmArgs&) noexcept;
   void (*pack)(const LookupPackArgs&) noexcept;
 };
 

@@ -116,13 +116,14 @@ void expect_sums(Fns& fns, const Product& p, const std::vector<std::int8_t>& w,
     std::vector<std::int8_t> stored(usize(places));
     arrange_pairs({&q[usize(t * p.cols)], usize(p.cols)}, stored);
     Guarded<std::int8_t> guarded(stored);
-    fns.tables({guarded.data(), places, all, p.first, count, tables.data() + 256 * count * t});
+    fns.tables(
+        {guarded.data(), places, all, p.first, count, tables.data() + 256 * count * t, nullptr});
   }
   for (std::int64_t strip = 0; strip < strips(p.rows); strip += kTileStrips) {
     const StripPlace at = place(strip, p.rows, all);
     fns.sums({codes.data() + at.offset + p.first * at.stride, at.stride,
               std::min(kTileStrips, strips(p.rows) - strip), count, p.tokens, tables.data(),
-              sums + kStripRows * strip, filled, p.more});
+              sums + kStripRows * strip, filled, p.more, nullptr});
   }
   for (std::int64_t t = 0; t < p.tokens; ++t)
     for (std::int64_t r = 0; r < filled; ++r) {
@@ -152,6 +153,44 @@ TEST_P(TernaryLookup, SumsAreExact) {
     std::vector<std::int8_t> q(usize(p.tokens * p.cols));
     for (auto& v : q) v = static_cast<std::int8_t>(static_cast<int>(rng() % 256) - 128);
     expect_sums(*GetParam().run, p, w, q);
+  }
+}
+
+TEST_P(TernaryLookup, ManyTokensAreExact) {
+  std::mt19937 rng(3);
+  for (const Product& p : {Product{64, 1, 1}, Product{70, 129, 7}, Product{200, 640, 13},
+                           Product{600, 300, 6}, Product{65, 2560, 25}, Product{64, 1281, 11}}) {
+    const auto w = random_weights(rng, p.rows * p.cols);
+    const std::int64_t all = groups(p.cols), stride = 5 * all + 3 + 10;
+    std::vector<std::int8_t> q(usize(p.tokens * stride), 99);  // what lies behind counts nothing
+    for (std::int64_t t = 0; t < p.tokens; ++t) {
+      std::vector<std::int8_t> plain(usize(p.cols));
+      for (auto& v : plain) v = static_cast<std::int8_t>(static_cast<int>(rng() % 256) - 128);
+      arrange_pairs(plain, {&q[usize(t * stride)], usize(5 * all)});
+    }
+    const auto matrix = packed(*GetParam().run, w, p.rows, p.cols, block128::row_bytes(p.cols));
+    Aligned codes(code_bytes(p.rows, p.cols)), scratch(kLookupGemmScratch),
+        sums_bytes(4 * kStripRows * p.tokens);
+    std::memcpy(codes.data(), matrix.data(), usize(code_bytes(p.rows, p.cols)));
+    auto* const sums = reinterpret_cast<std::int32_t*>(sums_bytes.data());
+    for (std::int64_t strip = 0; strip < strips(p.rows); ++strip) {
+      const StripPlace at = place(strip, p.rows, all);
+      GetParam().run->gemm({codes.data() + at.offset, at.stride, all, q.data(), stride, p.tokens,
+                            sums, scratch.data()});
+      for (std::int64_t t = 0; t < p.tokens; ++t)
+        for (std::int64_t i = 0; i < kStripRows; ++i) {
+          const std::int64_t row = kStripRows * strip + i;
+          std::int64_t expected = 0;
+          for (std::int64_t at_place = 0; at_place < 5 * all; ++at_place)
+            expected += q[usize(t * stride + at_place)];
+          for (std::int64_t c = 0; c < p.cols && row < p.rows; ++c)
+            expected += std::int64_t{w[usize(row * p.cols + c)]} *
+                        q[usize(t * stride + pair_order_index(c))];
+          ASSERT_EQ(sums[t * kStripRows + i], expected)
+              << p.rows << " x " << p.cols << " x " << p.tokens << ", row " << row << ", token "
+              << t;
+        }
+    }
   }
 }
 

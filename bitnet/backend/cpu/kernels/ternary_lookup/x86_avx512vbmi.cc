@@ -16,6 +16,10 @@ using namespace lookup_tiles;
 constexpr std::int64_t kNarrowGroups = 48;
 constexpr std::int64_t kPrefetchBytes = 8192;
 
+inline void fetch(const std::uint8_t* p) noexcept {
+  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
+}
+
 // --- tables ---
 
 struct Digits {
@@ -80,6 +84,7 @@ void tables(const LookupTablesArgs& a) noexcept {
     }
     std::uint8_t* to = a.tables + 256 * begin;
     for (std::int64_t g = 0; g < count; ++g, to += 256) {
+      fetch(a.next + 64 * (begin + g));
       const auto activation = [&](int k) { return _mm512_set1_epi16(x[k][g]); };
       const __m512i low = _mm512_add_epi16(_mm512_add_epi16(_mm512_mullo_epi16(d0, activation(0)),
                                                             _mm512_mullo_epi16(d1, activation(1))),
@@ -129,51 +134,213 @@ inline void widen(const Narrow& narrow, std::int32_t* sums, bool more) noexcept 
   }
 }
 
-// kStrips strips, kTokens tokens: kStrips * kTokens * 2 sums and 4 * kTokens table vectors stay in
-// registers.
-template <int kStrips, int kTokens>
-void tile(const LookupSumsArgs& a, std::int64_t strip, std::int64_t token) noexcept {
+// A run of at most kNarrowGroups groups.
+struct Run {
+  const std::uint8_t* codes;  // of the first strip
+  const std::uint8_t* next;   // as far apart as codes, fetched by the first tokens
+  std::int64_t stride, count;
+  const std::uint8_t* tables;  // of the first token
+  std::int64_t table_stride;   // from one token to the next
+  std::int32_t* sums;          // of the first strip and token
+  std::int64_t sums_stride;
+  bool more;
+};
+
+// kStrips * kTokens * 2 sums and 4 * kTokens vectors of tables stay in registers.
+template <int kStrips, int kTokens, bool kFetch>
+void tile(const Run& a) noexcept {
   const __m512i spread = _mm512_set1_epi64(static_cast<long long>(0x8080808080808080ull));
-  for (std::int64_t begin = 0; begin < a.count; begin += kNarrowGroups) {
-    const std::int64_t end = begin + kNarrowGroups < a.count ? begin + kNarrowGroups : a.count;
-    Narrow sum[std::size_t{kTokens}][std::size_t{kStrips}];
+  Narrow sum[std::size_t{kTokens}][std::size_t{kStrips}];
 #pragma GCC unroll 8
-    for (int i = 0; i < kTokens * kStrips; ++i)
-      sum[i / kStrips][i % kStrips] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-    const std::uint8_t* tables = a.tables + 256 * (token * a.count + begin);
-    const std::uint8_t* codes = a.codes + begin * a.stride + kStripRows * strip;
-    for (std::int64_t g = begin; g < end; ++g, tables += 256, codes += a.stride) {
-      const Table first(tables);
-      const Table second(kTokens > 1 ? tables + 256 * a.count : tables);
+  for (int i = 0; i < kTokens * kStrips; ++i)
+    sum[i / kStrips][i % kStrips] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+  const std::uint8_t *tables = a.tables, *codes = a.codes, *next = a.next;
+  for (std::int64_t g = 0; g < a.count; ++g, tables += 256, codes += a.stride, next += a.stride) {
+    const Table first(tables);
+    const Table second(kTokens > 1 ? tables + a.table_stride : tables);
 #pragma GCC unroll 8
-      for (int i = 0; i < kStrips; ++i) {
-        if constexpr (kTokens == 1) _mm_prefetch(codes + 64 * i + kPrefetchBytes, _MM_HINT_T0);
-        const __m512i code = load(codes + 64 * i);
-        const __m512i sign = _mm512_gf2p8affine_epi64_epi8(code, spread, 0);  // bit 7 to all bits
-        first.add(sum[0][i], code, sign);
-        if constexpr (kTokens > 1) second.add(sum[1][i], code, sign);
-      }
+    for (int i = 0; i < kStrips; ++i) {
+      if constexpr (kFetch) fetch(next + 64 * i);
+      const __m512i code = load(codes + 64 * i);
+      const __m512i sign = _mm512_gf2p8affine_epi64_epi8(code, spread, 0);  // bit 7 to all bits
+      first.add(sum[0][i], code, sign);
+      if constexpr (kTokens > 1) second.add(sum[1][i], code, sign);
     }
+  }
 #pragma GCC unroll 2
-    for (int t = 0; t < kTokens; ++t)
+  for (int t = 0; t < kTokens; ++t)
 #pragma GCC unroll 8
-      for (int i = 0; i < kStrips; ++i)
-        widen(sum[t][i], a.sums + (token + t) * a.sums_stride + kStripRows * (strip + i),
-              a.more || begin > 0);
+    for (int i = 0; i < kStrips; ++i)
+      widen(sum[t][i], a.sums + t * a.sums_stride + kStripRows * i, a.more);
+}
+
+using TileFn = void(const Run&) noexcept;
+constexpr TileFn* kOneToken[] = {tile<1, 1, true>, tile<2, 1, true>, tile<3, 1, true>,
+                                 tile<4, 1, true>, tile<5, 1, true>, tile<6, 1, true>,
+                                 tile<7, 1, true>, tile<8, 1, true>};
+constexpr TileFn* kTwoTokens[][4] = {
+    {tile<1, 2, false>, tile<2, 2, false>, tile<3, 2, false>, tile<4, 2, false>},
+    {tile<1, 2, true>, tile<2, 2, true>, tile<3, 2, true>, tile<4, 2, true>}};
+
+// Run after run, so that a run's codes (24 KB) stay in the first cache for all tokens; while the
+// first tokens are computed, the next run's come.
+void sums(const LookupSumsArgs& a) noexcept {
+  for (std::int64_t begin = 0; begin < a.count; begin += kNarrowGroups) {
+    const std::int64_t count = a.count - begin < kNarrowGroups ? a.count - begin : kNarrowGroups;
+    const std::uint8_t* const codes = a.codes + begin * a.stride;
+    const bool last = begin + count == a.count;
+    Run run{codes,
+            last ? a.next : codes + count * a.stride,
+            a.stride,
+            count,
+            a.tables + 256 * begin,
+            256 * a.count,
+            a.sums,
+            a.sums_stride,
+            a.more || begin > 0};
+    std::int64_t token = 0;
+    for (; token + 2 <= a.tokens; token += 2) {
+      for (std::int64_t strip = 0; strip < a.strips; strip += 4) {
+        const std::int64_t here = a.strips - strip < 4 ? a.strips - strip : 4;
+        Run part = run;
+        part.codes += kStripRows * strip;
+        part.next += kStripRows * strip;
+        part.sums += kStripRows * strip;
+        kTwoTokens[token == 0][here - 1](part);
+      }
+      run.tables += 2 * run.table_stride;
+      run.sums += 2 * run.sums_stride;
+    }
+    if (token == a.tokens) continue;
+    if (a.tokens == 1) run.next = codes + kPrefetchBytes;
+    kOneToken[a.strips - 1](run);
   }
 }
 
-using TileFn = void(const LookupSumsArgs&, std::int64_t strip, std::int64_t token) noexcept;
-constexpr TileFn* kOneToken[] = {tile<1, 1>, tile<2, 1>, tile<3, 1>, tile<4, 1>,
-                                 tile<5, 1>, tile<6, 1>, tile<7, 1>, tile<8, 1>};
-constexpr TileFn* kTwoTokens[] = {tile<1, 2>, tile<2, 2>, tile<3, 2>, tile<4, 2>};
+// --- many tokens: weights out of their bytes, then vpdpbusd ---
 
-void sums(const LookupSumsArgs& a) noexcept {
-  std::int64_t token = 0;
-  for (; token + 2 <= a.tokens; token += 2)
-    for (std::int64_t strip = 0; strip < a.strips; strip += 4)
-      kTwoTokens[(a.strips - strip < 4 ? a.strips - strip : 4) - 1](a, strip, token);
-  if (token < a.tokens) kOneToken[a.strips - 1](a, 0, token);
+struct Unpacked {
+  alignas(64) std::uint8_t digit[kDigits][kEntries];
+};
+
+// w + 1 of each digit of the sum that has an entry.
+constexpr Unpacked unpacked() noexcept {
+  Unpacked u{};
+  for (int m = 0; m <= 121; ++m)
+    for (int k = 0, rest = m + 121; k < kDigits; ++k, rest /= 3)
+      u.digit[k][entry(m)] = static_cast<std::uint8_t>(rest % 3);
+  return u;
+}
+constexpr Unpacked kUnpacked = unpacked();
+
+// Groups [first, first + 4) of 64 rows to [5 digits][64 rows][4 groups]; 0 from `groups` on, which
+// counts nothing, whatever activations stand there.
+inline void unpack_four(const LookupGemmArgs& a, std::int64_t first, std::uint8_t* to) noexcept {
+  const __m512i two = _mm512_set1_epi8(2);
+  const auto codes_of = [&](std::int64_t g) {
+    return load(a.codes + (g < a.groups ? g : a.groups - 1) * a.stride);
+  };
+  const __m512i code[4] = {codes_of(first), codes_of(first + 1), codes_of(first + 2),
+                           codes_of(first + 3)};
+#pragma GCC unroll 5
+  for (int k = 0; k < kDigits; ++k) {
+    const __m512i table0 = load(kUnpacked.digit[k]), table1 = load(kUnpacked.digit[k] + 64);
+    __m512i w[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const __m512i digit = _mm512_permutex2var_epi8(table0, code[i], table1);
+      const __mmask64 negative = first + i < a.groups ? _mm512_movepi8_mask(code[i]) : 0;
+      w[i] = _mm512_mask_sub_epi8(digit, negative, two, digit);
+      if (first + i >= a.groups) w[i] = _mm512_setzero_si512();
+    }
+    // Bytes of a row side by side: rows 0-3, 16-19, … of lanes first, then 4-7, …
+    const __m512i low01 = _mm512_unpacklo_epi8(w[0], w[1]),
+                  low23 = _mm512_unpacklo_epi8(w[2], w[3]);
+    const __m512i up01 = _mm512_unpackhi_epi8(w[0], w[1]), up23 = _mm512_unpackhi_epi8(w[2], w[3]);
+    _mm512_store_si512(to, _mm512_unpacklo_epi16(low01, low23));
+    _mm512_store_si512(to + 64, _mm512_unpackhi_epi16(low01, low23));
+    _mm512_store_si512(to + 128, _mm512_unpacklo_epi16(up01, up23));
+    _mm512_store_si512(to + 192, _mm512_unpackhi_epi16(up01, up23));
+    to += 256;
+  }
+}
+
+// 32-bit sums as such: GCC 12 copies them around every vpdpbusd when they are declared __m512i.
+using Lanes = std::int32_t __attribute__((vector_size(64)));
+
+// kTokens tokens of a part of the columns; the order of rows is that of unpack_four().
+template <int kTokens>
+void multiply(const LookupGemmArgs& a, std::int64_t first, std::int64_t count,
+              std::int64_t token) noexcept {
+  Lanes sum[std::size_t{kTokens}][4];
+  std::int32_t* const sums = a.sums + token * kStripRows;
+#pragma GCC unroll 6
+  for (int t = 0; t < kTokens; ++t)
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i)
+      sum[t][i] = first == 0 ? Lanes{} : reinterpret_cast<Lanes>(load(sums + 64 * t + 16 * i));
+  const std::uint8_t* weights = a.scratch;
+  const std::int8_t* q = a.activations + token * a.activation_stride + first;
+  for (std::int64_t g = 0; g < count; g += 4, q += 4) {
+    const std::int8_t* digit = q;
+    for (int k = 0; k < kDigits; ++k, digit += a.groups, weights += 256) {
+      const __m512i w0 = load(weights), w1 = load(weights + 64), w2 = load(weights + 128),
+                    w3 = load(weights + 192);
+#pragma GCC unroll 6
+      for (int t = 0; t < kTokens; ++t) {
+        std::int32_t four;
+        __builtin_memcpy(&four, digit + t * a.activation_stride, 4);
+        const __m512i x = _mm512_set1_epi32(four);
+        const auto dot = [&](Lanes& to, __m512i w) {
+          to = reinterpret_cast<Lanes>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(to), w, x));
+        };
+        dot(sum[t][0], w0), dot(sum[t][1], w1), dot(sum[t][2], w2), dot(sum[t][3], w3);
+      }
+    }
+  }
+#pragma GCC unroll 6
+  for (int t = 0; t < kTokens; ++t)
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i)
+      _mm512_store_si512(sums + 64 * t + 16 * i, reinterpret_cast<__m512i>(sum[t][i]));
+}
+
+// From the order of unpack_four(): vector i holds rows 16 l + 4 i + (0 to 3) in its lane l.
+inline void order_rows(std::int32_t* sums) noexcept {
+  const __m512i a = load(sums), b = load(sums + 16), c = load(sums + 32), d = load(sums + 48);
+  const __m512i ab0 = _mm512_shuffle_i64x2(a, b, 0x44), ab1 = _mm512_shuffle_i64x2(a, b, 0xEE);
+  const __m512i cd0 = _mm512_shuffle_i64x2(c, d, 0x44), cd1 = _mm512_shuffle_i64x2(c, d, 0xEE);
+  _mm512_store_si512(sums, _mm512_shuffle_i64x2(ab0, cd0, 0x88));
+  _mm512_store_si512(sums + 16, _mm512_shuffle_i64x2(ab0, cd0, 0xDD));
+  _mm512_store_si512(sums + 32, _mm512_shuffle_i64x2(ab1, cd1, 0x88));
+  _mm512_store_si512(sums + 48, _mm512_shuffle_i64x2(ab1, cd1, 0xDD));
+}
+
+using MultiplyFn = void(const LookupGemmArgs&, std::int64_t, std::int64_t, std::int64_t) noexcept;
+constexpr MultiplyFn* kMultiply[] = {multiply<1>, multiply<2>, multiply<3>,
+                                     multiply<4>, multiply<5>, multiply<6>};
+
+void gemm(const LookupGemmArgs& a) noexcept {
+  for (std::int64_t first = 0; first < a.groups; first += kLookupGemmGroups) {
+    const std::int64_t left = a.groups - first;
+    const std::int64_t count = left < kLookupGemmGroups ? left : kLookupGemmGroups;
+    for (std::int64_t g = 0; g < count; g += 4)
+      unpack_four(a, first + g, a.scratch + g * kDigits * kStripRows);
+    // The next codes, of these rows or of those of the next strip, come while these are multiplied:
+    // lines as far apart as here are not fetched by the machine itself.
+    const std::uint8_t* next =
+        left > kLookupGemmGroups ? a.codes + (first + count) * a.stride : a.codes + kStripRows;
+    const std::int64_t lines = 6 * kLookupGemmGroups / a.tokens + 1;  // for each six tokens
+    // Tiles of 6, or of 4 and 5 where 6 would leave less.
+    for (std::int64_t t = 0; t < a.tokens;) {
+      for (std::int64_t i = 0; i < lines; ++i, next += a.stride) fetch(next);
+      const std::int64_t rest = a.tokens - t;
+      const std::int64_t now = rest <= 6 ? rest : rest < 12 ? (rest + 1) / 2 : 6;
+      kMultiply[now - 1](a, first, count, t);
+      t += now;
+    }
+  }
+  for (std::int64_t t = 0; t < a.tokens; ++t) order_rows(a.sums + kStripRows * t);
 }
 
 // --- packing ---
@@ -277,6 +444,6 @@ void pack(const LookupPackArgs& a) noexcept {
 
 }  // namespace
 
-const TernaryLookupFns ternary_lookup{tables, sums, pack};
+const TernaryLookupFns ternary_lookup{tables, sums, gemm, pack};
 
 }  // namespace bitnet::cpu::avx512vbmi
