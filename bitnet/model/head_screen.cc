@@ -7,11 +7,12 @@
 #include <limits>
 
 #include "bitnet/ops/linear.h"
+#include "bitnet/ops/sketch.h"
+#include "bitnet/ops/sketch_tiles.h"
 
 namespace bitnet {
 namespace {
 
-constexpr std::int64_t kBlock = 32;         // columns of q8_0
 constexpr std::int64_t kFewestRows = 4096;  // below, a head is no share worth saving
 
 // Rounding of this file's own sums, in double: far above what they can be wrong by.
@@ -26,32 +27,34 @@ double gamma(std::int64_t cols) {
   return nu / (1 - nu);
 }
 
-double squares(std::span<const float> values) {
-  double sum = 0;
-  for (const float v : values) sum += static_cast<double>(v) * static_cast<double>(v);
-  return sum;
-}
-
 }  // namespace
 
 bool HeadScreen::suits(const Tensor& head) noexcept {
   return (head.dtype() == DType::f32 || head.dtype() == DType::f16 ||
           head.dtype() == DType::bf16) &&
-         head.cols() % kBlock == 0 && head.cols() > 0 && head.rows() >= kFewestRows;
+         head.cols() % sketch_tiles::kBlockColumns == 0 && head.cols() > 0 &&
+         head.rows() >= kFewestRows;
 }
 
 HeadScreen::HeadScreen(const Tensor& head, HybridMemoryPool& pool) : head_(head) {
   require(suits(head), "HeadScreen: the head does not suit");
-  sketch_ = Tensor::allocate(DType::q8_0, {head.rows(), head.cols()}, pool);
+  sketch_ = Tensor::allocate(DType::i8, {sketch_tiles::bytes(head.rows(), head.cols())}, pool);
   bounds_.resize(static_cast<std::size_t>(head.rows()));
+  lengths_.resize(bounds_.size());
+}
+
+std::size_t HeadScreen::bytes_of(std::int64_t rows) const noexcept {
+  return static_cast<std::size_t>(sketch_tiles::bytes(rows, head_.cols()));
 }
 
 void HeadScreen::extend(const OpContext& context, std::int64_t rows) {
-  const std::int64_t first = sketched_, count = std::min(rows, head_.rows() - first);
-  if (count <= 0) return;
+  const std::int64_t first = sketched_, left = head_.rows() - first;
+  if (rows <= 0 || left == 0) return;
+  const std::int64_t count =
+      rows < left ? std::min(sketch_tiles::strips(rows) * sketch_tiles::kRows, left) : left;
   std::vector<float> sums(static_cast<std::size_t>(3 * count));
-  Tensor part = sketch_.rows_from(first, count);
-  sketch(context, head_.rows_from(first, count), part, sums);
+  sketch(context, head_.rows_from(first, count),
+         {sketch_.mutable_data() + bytes_of(first), bytes_of(count)}, sums);
   // Sums of cols / 16 squares a lane, each of a number rounded once: relative errors of
   // (cols / 16 + 8) * 2^-24; what is too small for a float is below 2^-120 a column.
   const double cols = static_cast<double>(head_.cols());
@@ -64,6 +67,8 @@ void HeadScreen::extend(const OpContext& context, std::int64_t rows) {
     const double bound = norm(s[2]) + gamma(head_.cols()) * (norm(s[0]) + norm(s[1]));
     // Not finite: the row is never screened out.
     bounds_[static_cast<std::size_t>(first + i)] = up(bound * kSlack);
+    lengths_[static_cast<std::size_t>(first + i)] =
+        up(norm(s[1]) * (1 + gamma(head_.cols())) * kSlack);
   }
   sketched_ += count;
 }
@@ -86,13 +91,15 @@ std::int64_t HeadScreen::top_logits(const OpContext& context, MatrixView<const f
     exact(context, hidden, 0, sketched_, out);
     return vocab;
   }
-  dense_linear(context, sketch_.rows_from(0, sketched_), hidden,
-               {out.data(), 1, sketched_, sketched_});
-
   const auto cols = static_cast<std::size_t>(hidden.cols);
-  const double norm = std::sqrt(squares({hidden.data, cols})) * kSlack;
-  const float length = up(norm + static_cast<double>(cols) * 0x1p-140);
-  bool finite = std::isfinite(length);
+  const SketchInput input({hidden.data, cols});
+  sketch_dot(context, {sketch_.data(), bytes_of(sketched_)}, input,
+             out.first(static_cast<std::size_t>(sketched_)));
+
+  const double least_length = static_cast<double>(cols) * 0x1p-140;
+  const Reach length{up(input.length() * kSlack + least_length),
+                     up((input.error() + input.length() * 1e-12) * kSlack + least_length)};
+  bool finite = std::isfinite(length.length);
   parts_.resize(static_cast<std::size_t>(context.threads->size()));
   context.threads->run([&](int worker, int count) {
     const Slice slice = slice_of(vocab, worker, count, kChunk);
@@ -111,23 +118,40 @@ std::int64_t HeadScreen::top_logits(const OpContext& context, MatrixView<const f
     const Slice slice = slice_of(sketched_, worker, count, kChunk);
     find_candidates(slice, length, least, out, parts_[static_cast<std::size_t>(worker)].candidates);
   });
-  std::int64_t read = vocab - sketched_;
-  const auto compute = [&](std::span<const std::int32_t> ids) {
-    for (const std::int32_t id : ids) {
-      require(id >= 0 && id < vocab, "HeadScreen::top_logits: an id outside the vocabulary");
-      exact(context, hidden, id, 1, out);
-      ++read;
+  exact_ids_.assign(wanted.begin(), wanted.end());
+  for (const std::int32_t id : wanted)
+    require(id >= 0 && id < vocab, "HeadScreen::top_logits: an id outside the vocabulary");
+  for (const Part& part : parts_)
+    exact_ids_.insert(exact_ids_.end(), part.candidates.begin(), part.candidates.end());
+  std::sort(exact_ids_.begin(), exact_ids_.end());
+  exact_ids_.erase(std::unique(exact_ids_.begin(), exact_ids_.end()), exact_ids_.end());
+  exact_rows(context, hidden, out);
+  return vocab - sketched_ + static_cast<std::int64_t>(exact_ids_.size());
+}
+
+// Row after row, each worker its own: what takes the time is the way of the first bytes of a row
+// from memory, so the next row is asked for while one is computed.
+void HeadScreen::exact_rows(const OpContext& context, MatrixView<const float> hidden,
+                            std::span<float> out) const {
+  const auto count = static_cast<std::int64_t>(exact_ids_.size());
+  context.threads->for_slices(count, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      if (i + 1 < end) {
+        const std::byte* next =
+            head_.data() + exact_ids_[static_cast<std::size_t>(i + 1)] * head_.row_stride_bytes();
+        for (std::int64_t at = 0; at < head_.row_stride_bytes(); at += 64)
+          __builtin_prefetch(next + at);
+      }
+      exact(context, hidden, exact_ids_[static_cast<std::size_t>(i)], 1, out);
     }
-  };
-  for (const Part& part : parts_) compute(part.candidates);
-  compute(wanted);
-  return read;
+  });
 }
 
 // How far an exact logit may be from the sketched one. The second term is the rounding of the sums
 // that this is used in, the last is above what products too small for a float can lose.
-float HeadScreen::reach(std::size_t row, float length, float logit) const noexcept {
-  return bounds_[row] * length * (1 + 0x1p-20f) + std::fabs(logit) * 0x1p-21f + 0x1p-120f;
+float HeadScreen::reach(std::size_t row, Reach of, float logit) const noexcept {
+  return (bounds_[row] * of.length + lengths_[row] * of.error) * (1 + 0x1p-20f) +
+         std::fabs(logit) * 0x1p-21f + 0x1p-120f;
 }
 
 void HeadScreen::keep_larger(std::vector<float>& heap, float value) {
@@ -139,7 +163,7 @@ void HeadScreen::keep_larger(std::vector<float>& heap, float value) {
 
 // The k largest lower bounds of the slice. Chunks without branches, for the compiler's vectors;
 // few of them hold a value that is kept.
-void HeadScreen::find_largest(Slice slice, float length, std::int64_t k, std::span<const float> out,
+void HeadScreen::find_largest(Slice slice, Reach of, std::int64_t k, std::span<const float> out,
                               Part& part) const {
   part.largest.assign(static_cast<std::size_t>(k), -std::numeric_limits<float>::infinity());
   int strange = 0;
@@ -147,9 +171,9 @@ void HeadScreen::find_largest(Slice slice, float length, std::int64_t k, std::sp
   for (std::int64_t begin = slice.begin; begin < slice.end; begin += kChunk) {
     const auto first = static_cast<std::size_t>(begin);
     const auto count = static_cast<std::size_t>(std::min(kChunk, slice.end - begin));
-    // Beyond the sketch `bounds_` is 0: these logits are exact.
+    // Beyond the sketch both bounds are 0: these logits are exact.
     for (std::size_t i = 0; i < count; ++i)
-      lower[i] = out[first + i] - reach(first + i, length, out[first + i]);
+      lower[i] = out[first + i] - reach(first + i, of, out[first + i]);
     const float least = part.largest.front();
     int larger = 0;
     for (std::size_t i = 0; i < count; ++i) {
@@ -162,7 +186,7 @@ void HeadScreen::find_largest(Slice slice, float length, std::int64_t k, std::sp
 }
 
 // Rows that may reach `least`; the others are -infinity from now on.
-void HeadScreen::find_candidates(Slice slice, float length, float least, std::span<float> out,
+void HeadScreen::find_candidates(Slice slice, Reach of, float least, std::span<float> out,
                                  std::vector<std::int32_t>& found) const {
   found.clear();
   for (std::int64_t begin = slice.begin; begin < slice.end; begin += kChunk) {
@@ -170,9 +194,9 @@ void HeadScreen::find_candidates(Slice slice, float length, float least, std::sp
     const auto count = static_cast<std::size_t>(std::min(kChunk, slice.end - begin));
     int any = 0;
     for (std::size_t i = 0; i < count; ++i)
-      any |= out[first + i] + reach(first + i, length, out[first + i]) >= least;
+      any |= out[first + i] + reach(first + i, of, out[first + i]) >= least;
     for (std::size_t i = 0; i < count && any; ++i)
-      if (out[first + i] + reach(first + i, length, out[first + i]) >= least)
+      if (out[first + i] + reach(first + i, of, out[first + i]) >= least)
         found.push_back(static_cast<std::int32_t>(first + i));
     std::fill_n(out.begin() + begin, count, -std::numeric_limits<float>::infinity());
   }

@@ -13,13 +13,16 @@
 
 namespace bitnet {
 
-/// The sketch is the head in q8_0 (8.5 bits a weight instead of 16). With w a row, s its sketch, x
-/// the hidden state and every product as dot16 computes it (ops/args.h),
-///   |dot16(w, x) - dot16(s, x)| <= ||x|| * (||w - s|| + gamma * (||w|| + ||s||)),
+/// The sketch is the head in 6.5 bits a weight (ops/sketch_tiles.h) instead of 16. With w a row, s
+/// its sketch, x the hidden state, y what sketch_dot() makes of it (ops/sketch.h) and every product
+/// as it is computed (ops/args.h),
+///   |dot16(w, x) - dot(s, y)| <= ||x|| * (||w - s|| + gamma * (||w|| + ||s||))
+///                                + ||x - y|| * ||s|| * (1 + gamma),
 /// by Cauchy-Schwarz and the rounding of sums of n = cols / 16 + 6 terms, gamma = n u / (1 - n u),
-/// u = 2^-24 (Higham, Accuracy and Stability of Numerical Algorithms, 3.1). The bracket is a number
-/// per row, kept beside the sketch. A row whose upper bound is below the k-th largest lower bound
-/// is not among the k largest.
+/// u = 2^-24 (Higham, Accuracy and Stability of Numerical Algorithms, 3.1; sums of integers are
+/// exact, and there are cols / 32 float terms in a product with a sketch). The first bracket and
+/// ||s|| (1 + gamma) are numbers per row, kept beside the sketch. A row whose upper bound is below
+/// the k-th largest lower bound is not among the k largest.
 class HeadScreen {
  public:
   /// Whether a head of this type and size gains by it: f32, f16 or bf16, whole blocks of 32
@@ -31,7 +34,10 @@ class HeadScreen {
   /// Sketches up to `rows` more rows; those without a sketch are always computed exactly.
   void extend(const OpContext& context, std::int64_t rows);
   std::int64_t sketched_rows() const noexcept { return sketched_; }
-  std::size_t sketch_bytes() const noexcept { return sketch_.size_bytes(); }
+  /// What a call reads once all is sketched: the sketch and its bounds.
+  std::size_t sketch_bytes() const noexcept {
+    return sketch_.size_bytes() + (bounds_.size() + lengths_.size()) * sizeof(float);
+  }
 
   /// out[id] = the logit of `id` exactly as dense_linear() gives it, for the ids of the k largest
   /// (with all that are equal to the k-th) and for `wanted`; -infinity for all others, or exactly
@@ -43,6 +49,9 @@ class HeadScreen {
  private:
   void exact(const OpContext& context, MatrixView<const float> hidden, std::int64_t first,
              std::int64_t count, std::span<float> out) const;
+  std::size_t bytes_of(std::int64_t rows) const noexcept;
+  void exact_rows(const OpContext& context, MatrixView<const float> hidden,
+                  std::span<float> out) const;
   static constexpr std::int64_t kChunk = 64;
   // What one worker finds in its rows.
   struct Part {
@@ -50,17 +59,23 @@ class HeadScreen {
     std::vector<std::int32_t> candidates;
     bool finite = true;
   };
-  float reach(std::size_t row, float length, float logit) const noexcept;
+  // Lengths of a hidden state and of what its rounding leaves out, rounded up.
+  struct Reach {
+    float length, error;
+  };
+  float reach(std::size_t row, Reach of, float logit) const noexcept;
   static void keep_larger(std::vector<float>& heap, float value);
-  void find_largest(Slice slice, float length, std::int64_t k, std::span<const float> out,
+  void find_largest(Slice slice, Reach of, std::int64_t k, std::span<const float> out,
                     Part& part) const;
-  void find_candidates(Slice slice, float length, float least, std::span<float> out,
+  void find_candidates(Slice slice, Reach of, float least, std::span<float> out,
                        std::vector<std::int32_t>& found) const;
 
   Tensor head_, sketch_;
-  std::vector<float> bounds_;  // the bracket above, rounded up
+  std::vector<float> bounds_,
+      lengths_;  // the first bracket above and ||s|| (1 + gamma), rounded up
   std::int64_t sketched_ = 0;
   std::vector<Part> parts_;
+  std::vector<std::int32_t> exact_ids_;
 };
 
 }  // namespace bitnet

@@ -93,17 +93,30 @@ struct DenseLinearArgs {
   float* scratch;  // of the calling worker's own, dense_linear_scratch_floats() floats
 };
 
-/// Rows of weights w in q8_0 (tensor/dtype.h): for each 32 columns d = the smallest half with
-/// 127 * d >= max |w| (0 where that is no normal half), q = round(w / d), halves to even. With
-/// s = d * q, each row's sums, as dot16 adds: sum w^2, sum s^2, sum (w - s)^2.
+/// Rows of weights w in 6 bits (ops/sketch_tiles.h): for each 32 columns d = the smallest half with
+/// 31 * d >= max |w| (0 where that is no normal half), q = round(w / d), halves to even. With
+/// s = d * q, each row's sums, as dot16 adds: sum w^2, sum s^2, sum (w - s)^2. Rows that fill up
+/// the last strip have no sums.
 struct SketchArgs {
   const void* weights;  // [rows][row_bytes]
   std::int64_t row_bytes;
-  std::uint8_t dtype;  // DType: f32, bf16, f16
-  std::uint8_t* out;   // [rows][out_row_bytes]
-  std::int64_t out_row_bytes;
+  std::uint8_t dtype;       // DType: f32, bf16, f16
+  std::uint8_t* out;        // [sketch_tiles::bytes(rows, cols)], 64-byte aligned
   float* squares;           // [rows][3]
   std::int64_t rows, cols;  // cols: a multiple of 32
+};
+
+/// Products with a sketch: with v[k] = 128 * high[k] + low[k] and b over blocks of 32 columns,
+///   out[r] = (fma chain over b of d[r][b] * float(sum over block b of q[r][k] * v[k])) * scale
+/// The sums are exact: 32 * 32 * 2^14 is 2^24.
+struct SketchDotArgs {
+  const std::uint8_t* sketch;  // strips of 16 rows, 64-byte aligned
+  const std::int8_t* high;     // [64 * pairs], -127 to 127; 0 beyond the columns
+  const std::int8_t* low;      // [64 * pairs], -64 to 63; 0 beyond the columns
+  const std::int32_t* start;   // [2 * pairs][2]: -32 * sum of a block's high, and of its low
+  float scale;
+  float* out;                // [rows]
+  std::int64_t rows, pairs;  // sketch_tiles::pairs(cols)
 };
 
 /// out[t] = float(weights[ids[t]]): rows of the embedding, converted as in DenseLinearArgs.

@@ -227,20 +227,6 @@ void dense_linear(const OpContext& context, const Tensor& w, MatrixView<const fl
               *context.threads);
 }
 
-void sketch(const OpContext& context, const Tensor& w, Tensor& out, std::span<float> squares) {
-  const auto run = supported(context, context.table->sketch, "sketch");
-  require(w.dtype() == DType::f32 || w.dtype() == DType::f16 || w.dtype() == DType::bf16,
-          "sketch: weights are not f32, f16 or bf16");
-  require(out.dtype() == DType::q8_0 && out.shape() == w.shape(),
-          "sketch: out is not q8_0 of the shape of the weights");
-  check_dim("sketch", "squares", static_cast<std::int64_t>(squares.size()), 3 * w.rows());
-  run_in_span("sketch", run,
-              {w.data(), w.row_stride_bytes(), static_cast<std::uint8_t>(w.dtype()),
-               reinterpret_cast<std::uint8_t*>(out.mutable_data()), out.row_stride_bytes(),
-               squares.data(), w.rows(), w.cols()},
-              *context.threads);
-}
-
 void embed(const OpContext& context, const Tensor& table, std::span<const std::int32_t> ids,
            MatrixView<float> out) {
   const auto run = supported(context, context.table->embed, "embed");

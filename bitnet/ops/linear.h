@@ -53,10 +53,6 @@ void pack_for_lookup(const OpContext& context, TernaryMatrix& w,
 void dense_linear(const OpContext& context, const Tensor& w, MatrixView<const float> x,
                   MatrixView<float> out);
 
-/// w (f32, f16, bf16; columns a multiple of 32) into `out` (q8_0, the same shape); squares
-/// [rows][3] as SketchArgs says. Throws Error{invalid_argument}.
-void sketch(const OpContext& context, const Tensor& w, Tensor& out, std::span<float> squares);
-
 /// out[t] = float(table[ids[t]]). Throws Error{invalid_argument} for an id outside the table.
 void embed(const OpContext& context, const Tensor& table, std::span<const std::int32_t> ids,
            MatrixView<float> out);

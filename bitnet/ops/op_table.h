@@ -28,6 +28,7 @@ struct OpTable {
   void (*rms_norm)(const RmsNormArgs&, ThreadPool&);
   void (*dense_linear)(const DenseLinearArgs&, ThreadPool&);
   void (*sketch)(const SketchArgs&, ThreadPool&);
+  void (*sketch_dot)(const SketchDotArgs&, ThreadPool&);
   void (*embed)(const EmbedArgs&, ThreadPool&);
   void (*gated_activation)(const GatedActivationArgs&, ThreadPool&);
   void (*add)(const AddArgs&, ThreadPool&);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "bitnet/ops/work.h"
 
+#include "bitnet/ops/sketch_tiles.h"
+
 namespace bitnet {
 namespace {
 
@@ -37,7 +39,15 @@ profile::Work work_of(const DenseLinearArgs& a) noexcept {
 
 // Maximum, w / d, rounding, d * q, w - s: five; three squares added: six.
 profile::Work work_of(const SketchArgs& a) noexcept {
-  return work(a.rows * (a.row_bytes + a.out_row_bytes + 3 * kFloat), 11 * a.rows * a.cols);
+  return work(a.rows * (a.row_bytes + 3 * kFloat) + sketch_tiles::bytes(a.rows, a.cols),
+              11 * a.rows * a.cols);
+}
+
+// Two products of integers for a weight; a product and an addition of floats for 32.
+profile::Work work_of(const SketchDotArgs& a) noexcept {
+  const std::int64_t cols = a.pairs * sketch_tiles::kPairColumns;
+  return work(sketch_tiles::bytes(a.rows, cols) + 2 * cols + a.rows * kFloat, a.rows * cols / 16,
+              4 * a.rows * cols);
 }
 
 profile::Work work_of(const EmbedArgs& a) noexcept {

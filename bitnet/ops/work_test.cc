@@ -10,6 +10,8 @@
 #include "bitnet/ops/attention.h"
 #include "bitnet/ops/elementwise.h"
 #include "bitnet/ops/linear.h"
+#include "bitnet/ops/sketch.h"
+#include "bitnet/ops/sketch_tiles.h"
 #include "bitnet/runtime/runtime.h"
 
 namespace bitnet {
@@ -93,14 +95,21 @@ TEST(WorkOf, SketchAndEmbed) {
   sketch.rows = kRows;
   sketch.cols = kCols;
   sketch.row_bytes = 2 * kCols;
-  sketch.out_row_bytes = kCols / 32 * 34;
   Counter s;
   s.operand<std::uint16_t>(kRows * kCols);
-  s.operand<std::uint8_t>(kRows * kCols / 32 * 34);
+  s.operand<std::uint8_t>(sketch_tiles::bytes(kRows, kCols));
   s.operand<float>(kRows * 3);
   s.each(kRows * kCols,
          {"max", "w / d", "round", "d * q", "w - s", "w * w", "+", "s * s", "+", "(w - s)^2", "+"});
   EXPECT_EQ(work_of(sketch), s.as_float());
+
+  SketchDotArgs dot{};
+  dot.rows = 32;
+  dot.pairs = 2;
+  const profile::Work work = work_of(dot);
+  EXPECT_EQ(work.bytes, 32u * 128 * 6 / 8 + 32 * 4 * 2 + 2 * 128 + 32 * 4);
+  EXPECT_EQ(work.int8_ops, 2u * 2 * 32 * 128);
+  EXPECT_EQ(work.float_ops, 2u * 32 * 4);
 
   EmbedArgs embed{};
   embed.tokens = kTokens;
@@ -265,8 +274,10 @@ TEST_F(SpansOfOps, EveryOpHasOne) {
   gated_activation(context, GatedActivation::relu2, x, y, x);
   rms_norm(context, x, norm, 1e-5f, x);
   dense_linear(context, weight, x, {out.data(), kTokens, kRows, kRows});
-  Tensor sketched = Tensor::allocate(DType::q8_0, {kRows, kCols});
+  std::vector<std::byte> sketched(static_cast<std::size_t>(sketch_tiles::bytes(kRows, kCols)));
   sketch(context, weight, sketched, squares);
+  sketch_dot(context, sketched, SketchInput(std::span(a).first(kCols)),
+             std::span(out).first(kRows));
   const std::vector<std::int32_t> ids{0, 1, 2};
   embed(context, weight, ids, x);
   rope(context, x, 32, {cos.data(), kTokens, 16, 16}, {cos.data(), kTokens, 16, 16});
@@ -275,14 +286,14 @@ TEST_F(SpansOfOps, EveryOpHasOne) {
   kv_write(context, x, y, cache, 0);
   attention(context, x, cache, 0, 1.0f, y);
   const auto found = ops();
-  for (const char* name : {"add", "gated_activation", "rms_norm", "dense_linear", "sketch", "embed",
-                           "rope", "kv_write", "attention"}) {
+  for (const char* name : {"add", "gated_activation", "rms_norm", "dense_linear", "sketch",
+                           "sketch_dot", "embed", "rope", "kv_write", "attention"}) {
     ASSERT_TRUE(found.contains(name)) << name;
     EXPECT_EQ(found.at(name).count, 1u) << name;
     EXPECT_GT(found.at(name).work.bytes, 0u) << name;
   }
   EXPECT_EQ(found.at("dense_linear").work.float_ops, 2u * kTokens * kRows * kCols);
-  EXPECT_EQ(found.size(), 9u);
+  EXPECT_EQ(found.size(), 10u);
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ void dense_linear(const DenseLinearArgs& args, ThreadPool& pool);
 void attention(const AttentionArgs& args, ThreadPool& pool);
 void flash_attention(const FlashAttentionArgs& args, ThreadPool& pool);
 void flash_attention_backward(const FlashAttentionBackwardArgs& args, ThreadPool& pool);
+void sketch_dot(const SketchDotArgs& args, ThreadPool& pool);
 void sketch(const SketchArgs& args, ThreadPool& pool);
 void embed(const EmbedArgs& args, ThreadPool& pool);
 

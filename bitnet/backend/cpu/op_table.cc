@@ -26,6 +26,7 @@ const OpTable& op_table() {
       .rms_norm = rms_norm,
       .dense_linear = dense_linear,
       .sketch = sketch,
+      .sketch_dot = sketch_dot,
       .embed = embed,
       .gated_activation = gated_activation,
       .add = add,

@@ -18,6 +18,8 @@
 #include "bitnet/backend/cpu/kernels/sketch/sketch.h"
 #include "bitnet/backend/cpu/kernels/ternary_linear/ternary_linear.h"
 #include "bitnet/io/ggml_blocks.h"
+#include "bitnet/ops/sketch.h"
+#include "bitnet/ops/sketch_tiles.h"
 #include "bitnet/tensor/tensor.h"
 #include "bitnet/ternary/activations.h"
 #include "bitnet/ternary/block128.h"
@@ -131,16 +133,25 @@ void check_quantize(std::vector<KernelCheck>& checks, Random& random) {
 }
 
 void check_sketch(std::vector<KernelCheck>& checks, Random& random) {
-  constexpr std::int64_t kWhole = kCols / 32 * 32, kRowBytes = kWhole / 32 * 34;
-  const Tensor w = random_floats(random, kRows * kWhole);
-  std::vector<std::uint8_t> out(usize(kRows * kRowBytes));
+  constexpr std::int64_t kWhole = kCols / 32 * 32;
+  const Tensor w = random_floats(random, kRows * kWhole), x = random_floats(random, kWhole);
+  Tensor sketched = Tensor::allocate(DType::i8, {sketch_tiles::bytes(kRows, kWhole)});
+  const std::span out(reinterpret_cast<std::uint8_t*>(sketched.mutable_data()),
+                      sketched.size_bytes());
   std::vector<float> squares(usize(3 * kRows));
   check(checks, "sketch", sketch_kernels(), [&](SketchFn* run) {
-    run({w.data(), kWhole * 4, static_cast<std::uint8_t>(DType::f32), out.data(), kRowBytes,
-         squares.data(), kRows, kWhole});
+    run({w.data(), kWhole * 4, static_cast<std::uint8_t>(DType::f32), out.data(), squares.data(),
+         kRows, kWhole});
     Result result = bits_of(squares);
     result.insert(result.end(), out.begin(), out.end());
     return result;
+  });
+  const SketchInput input({x.as<float>(), usize(kWhole)});
+  std::vector<float> products(usize(kRows));
+  check(checks, "sketch_dot", sketch_dot_kernels(), [&](SketchDotFn* run) {
+    run({out.data(), input.high(), input.low(), input.start(), input.scale(), products.data(),
+         kRows, sketch_tiles::pairs(kWhole)});
+    return bits_of(products);
   });
 }
 

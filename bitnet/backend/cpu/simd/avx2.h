@@ -68,6 +68,11 @@ struct F32x16 {
     return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(q)),
             _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(q, q)))};
   }
+  static F32x16 load_i32(const std::int32_t* p) {
+    const auto* q = reinterpret_cast<const __m256i*>(p);
+    return {_mm256_cvtepi32_ps(_mm256_loadu_si256(q)),
+            _mm256_cvtepi32_ps(_mm256_loadu_si256(q + 1))};
+  }
   static F32x16 load_bits(const std::uint8_t* p, int shift, int mask) {
     const __m128i q = half(p, 0);
     return {bits(q, shift, mask), bits(_mm_unpackhi_epi64(q, q), shift, mask)};

@@ -49,6 +49,9 @@ struct F32x16 {
   static F32x16 load_i8(const void* p) {
     return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes(p)))};
   }
+  static F32x16 load_i32(const std::int32_t* p) {
+    return {_mm512_cvtepi32_ps(_mm512_loadu_si512(p))};
+  }
   static F32x16 load_bits(const std::uint8_t* p, int shift, int mask) {
     const __m512i wide = _mm512_cvtepu8_epi32(bytes(p));
     const __m512i shifted = _mm512_srl_epi32(wide, _mm_cvtsi32_si128(shift));

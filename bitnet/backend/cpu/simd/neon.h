@@ -81,6 +81,10 @@ struct F32x16 {
     return {vcvtq_f32_s32(vmovl_s16(vget_low_s16(a))), vcvtq_f32_s32(vmovl_s16(vget_high_s16(a))),
             vcvtq_f32_s32(vmovl_s16(vget_low_s16(b))), vcvtq_f32_s32(vmovl_s16(vget_high_s16(b)))};
   }
+  static F32x16 load_i32(const std::int32_t* p) {
+    return {vcvtq_f32_s32(vld1q_s32(p)), vcvtq_f32_s32(vld1q_s32(p + 4)),
+            vcvtq_f32_s32(vld1q_s32(p + 8)), vcvtq_f32_s32(vld1q_s32(p + 12))};
+  }
   static F32x16 load_bits(const std::uint8_t* p, int shift, int mask) {
     const uint8x16_t moved = vshlq_u8(vld1q_u8(p), vdupq_n_s8(static_cast<std::int8_t>(-shift)));
     const uint8x16_t q = vandq_u8(moved, vdupq_n_u8(static_cast<std::uint8_t>(mask)));

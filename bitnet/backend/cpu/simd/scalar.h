@@ -79,6 +79,10 @@ struct F32x16 {
     const auto* q = static_cast<const std::int8_t*>(p);
     return map([&](int i) { return static_cast<float>(q[i]); });
   }
+  /// Each rounded to the nearest float.
+  static F32x16 load_i32(const std::int32_t* p) {
+    return map([&](int i) { return static_cast<float>(p[i]); });
+  }
   /// (p[i] >> shift) & mask as a float.
   static F32x16 load_bits(const std::uint8_t* p, int shift, int mask) {
     return map([&](int i) { return static_cast<float>((p[i] >> shift) & mask); });

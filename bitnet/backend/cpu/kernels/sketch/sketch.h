@@ -12,4 +12,11 @@ SketchFn sketch_reference, sketch_avx2, sketch_avx512, sketch_neon;
 
 std::span<const Kernel<SketchFn>> sketch_kernels() noexcept;
 
+/// Products with a sketch (SketchDotArgs).
+using SketchDotFn = void(const SketchDotArgs&) noexcept;
+SketchDotFn sketch_dot_reference, sketch_dot_avx2, sketch_dot_avxvnni, sketch_dot_avx512vnni,
+    sketch_dot_neon, sketch_dot_dotprod;
+
+std::span<const Kernel<SketchDotFn>> sketch_dot_kernels() noexcept;
+
 }  // namespace bitnet::cpu

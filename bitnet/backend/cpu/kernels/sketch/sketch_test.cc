@@ -2,10 +2,15 @@
 #include "bitnet/backend/cpu/kernels/sketch/sketch.h"
 
 #include "bitnet/backend/cpu/kernels/kernel_testing.h"
+#include "bitnet/base/half.h"
 #include "bitnet/io/ggml_blocks.h"
+#include "bitnet/ops/sketch.h"
+#include "bitnet/ops/sketch_tiles.h"
 
 namespace bitnet::cpu {
 namespace {
+
+using namespace sketch_tiles;
 
 struct Result {
   std::vector<std::uint8_t> bytes;
@@ -15,12 +20,11 @@ struct Result {
 // `stored`: rows of `dtype`.
 Result run(SketchFn* kernel, DType dtype, const std::vector<std::uint8_t>& stored,
            std::int64_t rows, std::int64_t cols) {
-  const std::int64_t out_bytes = cols / 32 * 34;
   Guarded<std::uint8_t> in(stored);
-  Guarded<std::uint8_t> out(std::vector<std::uint8_t>(usize(rows * out_bytes), 99));
+  Guarded<std::uint8_t> out(std::vector<std::uint8_t>(usize(bytes(rows, cols)), 99));
   Guarded<float> squares(std::vector<float>(usize(3 * rows), 99.0f));
   kernel({in.data(), static_cast<std::int64_t>(stored.size()) / rows,
-          static_cast<std::uint8_t>(dtype), out.data(), out_bytes, squares.data(), rows, cols});
+          static_cast<std::uint8_t>(dtype), out.data(), squares.data(), rows, cols});
   return {out.copy(), squares.copy()};
 }
 
@@ -28,6 +32,23 @@ std::vector<std::uint8_t> store(DType dtype, const std::vector<float>& values) {
   std::vector<std::uint8_t> bytes(values.size() * (dtype == DType::f32 ? 4 : 2));
   quantize_row(dtype, values, std::as_writable_bytes(std::span(bytes)));
   return bytes;
+}
+
+// s[row][col] of a sketch, from the layout's description.
+std::vector<double> values_of(const std::vector<std::uint8_t>& sketch, std::int64_t rows,
+                              std::int64_t cols) {
+  std::vector<double> s(usize(rows * cols));
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t c = 0; c < cols; ++c) {
+      const std::uint8_t* tile =
+          sketch.data() + r / kRows * strip_bytes(cols) + c / kPairColumns * kTileBytes;
+      const std::int64_t block = c / kBlockColumns % 2, at = 32 * block + 2 * (r % kRows);
+      const auto bits = static_cast<std::uint16_t>(tile[at] | tile[at + 1] << 8);
+      s[usize(r * cols + c)] =
+          static_cast<double>(f16_to_f32(bits)) *
+          value_at(tile + 64 + kBlockBytes * block, r % kRows, c % kBlockColumns);
+    }
+  return s;
 }
 
 class Sketch : public KernelTest<SketchFn> {};
@@ -39,42 +60,47 @@ TEST_P(Sketch, EqualsReference) {
   for (const DType dtype : {DType::f32, DType::f16, DType::bf16})
     for (const std::int64_t cols : {32, 64, 96, 512, 2560})
       for (const float scale : {1e-6f, 0.02f, 1.0f, 30000.0f}) {
-        auto x = random_floats(rng, 3 * cols);
+        const std::int64_t rows = cols == 96 ? 37 : 3;
+        auto x = random_floats(rng, rows * cols);
         for (float& v : x) v *= scale;
         std::fill_n(x.begin() + cols, 32, 0.0f);
         const auto stored = store(dtype, x);
-        const Result a = run(GetParam().run, dtype, stored, 3, cols);
-        const Result b = run(sketch_reference, dtype, stored, 3, cols);
+        const Result a = run(GetParam().run, dtype, stored, rows, cols);
+        const Result b = run(sketch_reference, dtype, stored, rows, cols);
         ASSERT_EQ(a.bytes, b.bytes) << cols << " " << scale;
         ASSERT_TRUE(same_bits(a.squares, b.squares)) << cols << " " << scale;
       }
 }
 
-// Whatever is in the bytes: the sums are those of these bytes, read by the format's definition.
+// Whatever is in the bytes: the sums are those of these bytes, read as the layout says.
 TEST(SketchReference, SumsAreThoseOfWhatWasWritten) {
   std::mt19937 rng(2);
   for (const DType dtype : {DType::f32, DType::f16, DType::bf16})
     for (const float scale : {1e-7f, 1e-3f, 1.0f, 1000.0f}) {
-      const std::int64_t cols = 640;
-      auto x = random_floats(rng, cols);
+      const std::int64_t rows = 19, cols = 224;
+      auto x = random_floats(rng, rows * cols);
       for (float& v : x) v *= scale;
       const auto stored = store(dtype, x);
-      std::vector<float> w(x.size()), s(x.size());
+      std::vector<float> w(x.size());
       dequantize_row(dtype, std::as_bytes(std::span(stored)), w);
-      const Result r = run(sketch_reference, dtype, stored, 1, cols);
-      dequantize_row(DType::q8_0, std::as_bytes(std::span(r.bytes)), s);
-      double own = 0, sketch = 0, error = 0;
-      for (std::size_t i = 0; i < w.size(); ++i) {
-        const double a = static_cast<double>(w[i]), b = static_cast<double>(s[i]);
-        own += a * a;
-        sketch += b * b;
-        error += (a - b) * (a - b);
-      }
-      EXPECT_NEAR(r.squares[0], own, 1e-5 * own + 1e-36);
-      EXPECT_NEAR(r.squares[1], sketch, 1e-5 * sketch + 1e-36);
-      EXPECT_NEAR(r.squares[2], error, 1e-5 * error + 1e-36);
-      if (scale >= 0.1f) {
-        EXPECT_LT(error, 1e-4 * own) << "8 bits a weight";
+      const Result r = run(sketch_reference, dtype, stored, rows, cols);
+      const std::vector<double> s = values_of(r.bytes, rows, cols);
+      for (std::int64_t row = 0; row < rows; ++row) {
+        double own = 0, sketch = 0, error = 0;
+        for (std::int64_t c = 0; c < cols; ++c) {
+          const double a = static_cast<double>(w[usize(row * cols + c)]),
+                       b = s[usize(row * cols + c)];
+          own += a * a;
+          sketch += b * b;
+          error += (a - b) * (a - b);
+        }
+        const float* found = r.squares.data() + 3 * row;
+        EXPECT_NEAR(found[0], own, 1e-5 * own + 1e-36);
+        EXPECT_NEAR(found[1], sketch, 1e-5 * sketch + 1e-36);
+        EXPECT_NEAR(found[2], error, 1e-5 * error + 1e-36);
+        if (scale >= 0.1f) {
+          EXPECT_LT(error, 1.5e-3 * own) << "6 bits a weight";
+        }
       }
     }
 }
@@ -85,6 +111,59 @@ TEST(SketchReference, WhatIsNoNumberIsSeenInTheSums) {
     x[40] = bad;
     const Result r = run(sketch_reference, DType::f32, store(DType::f32, x), 1, 64);
     EXPECT_FALSE(std::isfinite(r.squares[0]));
+  }
+}
+
+class SketchDot : public KernelTest<SketchDotFn> {};
+INSTANTIATE_TEST_SUITE_P(Kernels, SketchDot, ::testing::ValuesIn(sketch_dot_kernels()),
+                         kernel_name<SketchDotFn>);
+
+std::vector<float> dots(SketchDotFn* kernel, const std::vector<std::uint8_t>& sketch,
+                        const SketchInput& x, std::int64_t rows) {
+  std::vector<std::uint8_t> storage(sketch.size() + 64);
+  std::uint8_t* aligned =
+      storage.data() + (64 - reinterpret_cast<std::uintptr_t>(storage.data()) % 64) % 64;
+  std::copy(sketch.begin(), sketch.end(), aligned);
+  Guarded<float> out(std::vector<float>(usize(rows), 99.0f));
+  kernel({aligned, x.high(), x.low(), x.start(), x.scale(), out.data(), rows, pairs(x.cols())});
+  return out.copy();
+}
+
+// Within the bound that screening rests on, and the same bits as the definition.
+TEST_P(SketchDot, IsTheDefinitionAndWithinItsBound) {
+  std::mt19937 rng(3);
+  for (const std::int64_t cols : {32, 64, 96, 640, 2560})
+    for (const std::int64_t rows : {1, 16, 17, 50}) {
+      const auto w = random_floats(rng, rows * cols);
+      auto x = awkward_floats(rng, cols);
+      for (float& v : x) v = std::fabs(v) > 100 ? 100.0f : v;
+      const Result made = run(sketch_reference, DType::f32, store(DType::f32, w), rows, cols);
+      const SketchInput input(x);
+      const auto found = dots(GetParam().run, made.bytes, input, rows);
+      ASSERT_TRUE(same_bits(found, dots(sketch_dot_reference, made.bytes, input, rows)));
+      const std::vector<double> s = values_of(made.bytes, rows, cols);
+      EXPECT_LT(input.error(), 0.01 * input.length());
+      for (std::int64_t r = 0; r < rows; ++r) {
+        double exact = 0, length = 0;
+        for (std::int64_t c = 0; c < cols; ++c) {
+          const double v = s[usize(r * cols + c)];
+          exact += v * static_cast<double>(x[usize(c)]);
+          length += v * v;
+        }
+        const double bound = std::sqrt(length) * (input.error() * 1.001 + input.length() * 1e-5);
+        EXPECT_NEAR(found[usize(r)], exact, bound) << rows << " x " << cols;
+      }
+    }
+}
+
+// The largest sums there are: int32 and float hold them exactly.
+TEST_P(SketchDot, Extremes) {
+  for (const float sign : {-1.0f, 1.0f}) {
+    const std::int64_t rows = 16, cols = 128;
+    const std::vector<float> w(usize(rows * cols), 31.0f * sign), x(usize(cols), 1.0f);
+    const Result made = run(sketch_reference, DType::f32, store(DType::f32, w), rows, cols);
+    for (const float y : dots(GetParam().run, made.bytes, SketchInput(x), rows))
+      EXPECT_NEAR(y, 31.0f * sign * static_cast<float>(cols), 0.01f);
   }
 }
 

@@ -14,8 +14,21 @@ constexpr Kernel<SketchFn> kSketchKernels[] = {
     {"reference", isa::kNone, sketch_reference},
 };
 
+constexpr Kernel<SketchDotFn> kSketchDotKernels[] = {
+#if defined(__x86_64__)
+    {"avx512vnni", isa::kAvx512 | isa::kAvx512Vnni, sketch_dot_avx512vnni},
+    {"avxvnni", isa::kAvx2 | isa::kAvxVnni, sketch_dot_avxvnni},
+    {"avx2", isa::kAvx2, sketch_dot_avx2},
+#elif defined(__aarch64__)
+    {"neon_dotprod", isa::kNeonDotprod, sketch_dot_dotprod},
+    {"neon", isa::kNeon, sketch_dot_neon},
+#endif
+    {"reference", isa::kNone, sketch_dot_reference},
+};
+
 }  // namespace
 
 std::span<const Kernel<SketchFn>> sketch_kernels() noexcept { return kSketchKernels; }
+std::span<const Kernel<SketchDotFn>> sketch_dot_kernels() noexcept { return kSketchDotKernels; }
 
 }  // namespace bitnet::cpu

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Four int32 sums in a NEON register, for sketch_dot_impl.h. Codes are below 64: signed products.
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cstdint>
+
+namespace bitnet::cpu {
+namespace {
+
+struct Dot128 {
+  static constexpr int kBytes = 16;
+  typedef std::uint16_t Words __attribute__((vector_size(16)));
+  struct Sum {
+    int32x4_t v;
+    void store(std::int32_t* p) const { vst1q_s32(p, v); }
+  };
+  static Sum set(std::int32_t n) { return {vdupq_n_s32(n)}; }
+  static Sum twice(Sum high, Sum low) { return {vaddq_s32(vshlq_n_s32(high.v, 7), low.v)}; }
+  static int8x16_t repeated(std::int32_t four) { return vreinterpretq_s8_s32(vdupq_n_s32(four)); }
+};
+
+}  // namespace
+}  // namespace bitnet::cpu
