@@ -4,6 +4,7 @@
 #include <map>
 
 #include "bitnet/backend/cpu/self_test.h"
+#include "bitnet/backend/cpu/ternary_lookup_op.h"
 #include "bitnet/base/isa.h"
 #include "bitnet/base/os/memory.h"
 #include "bitnet/io/json.h"
@@ -28,7 +29,7 @@ constexpr const char* kExamples =
     "  bitnet doctor --json";
 
 struct Machine {
-  std::string cpu, detected, chosen, why, levels, backends, json, editing, model;
+  std::string cpu, detected, chosen, why, levels, packing, backends, json, editing, model;
   os::MemoryInfo memory;
   int cpus = 0;
 };
@@ -50,6 +51,14 @@ std::string json_support() {
   }
 }
 
+// How "--packing auto" keeps ternary weights, and why.
+std::string packing() {
+  const cpu::TernaryRates& rates = cpu::ternary_rates();
+  const auto giga = [](double rate) { return fixed(rate / 1e9, 0); };
+  return std::string(cpu::lookup_is_faster() ? "1.6" : "2") + " bits a weight (a core multiplies " +
+         giga(rates.lookup) + " G weights a second at 1.6 bits, " + giga(rates.linear) + " G at 2)";
+}
+
 Machine look() {
   Machine m;
   m.cpu = isa::cpu_name();
@@ -61,6 +70,7 @@ Machine look() {
   m.why = wish && *wish ? "BITNET_ISA=" + std::string(wish) : "the best this CPU has";
   for (const isa::Level& level : isa::levels())
     m.levels += (m.levels.empty() ? "" : ", ") + std::string(level.name);
+  m.packing = packing();
   for (const Backend& backend : backends())
     m.backends += (m.backends.empty() ? "" : ", ") + std::string(backend.name);
   m.json = json_support();
@@ -72,8 +82,8 @@ Machine look() {
 void print_machine(const Machine& m) {
   print_text("bitnet     " BITNET_VERSION ", " BITNET_COMPILER "\ncpu        " + m.cpu + ", " +
              counted(m.cpus, "usable CPU") + "\nkernels    " + m.chosen + " (" + m.why +
-             "; detected " + m.detected + "; BITNET_ISA takes " + m.levels + ")\nmemory     " +
-             bytes_in_words(m.memory.total_bytes) + ", " +
+             "; detected " + m.detected + "; BITNET_ISA takes " + m.levels + ")\nweights    " +
+             m.packing + "\nmemory     " + bytes_in_words(m.memory.total_bytes) + ", " +
              bytes_in_words(m.memory.available_bytes) + " available\nbackends   " + m.backends +
              "\njson       " + m.json + "\nediting    " + m.editing + "\nmodel      " + m.model +
              "\n");
@@ -104,6 +114,7 @@ void print_json(const Machine& m, const std::vector<cpu::KernelCheck>& checks, b
   json.begin_object().member("version", BITNET_VERSION).member("compiler", BITNET_COMPILER);
   json.member("cpu", m.cpu).member("usable_cpus", m.cpus).member("isa_detected", m.detected);
   json.member("isa_chosen", m.chosen).member("isa_reason", m.why);
+  json.member("packing", cpu::lookup_is_faster() ? "1.6bit" : "2bit");
   json.member("memory_bytes", m.memory.total_bytes);
   json.member("available_bytes", m.memory.available_bytes);
   json.member("backends", m.backends).member("json", m.json).member("line_editing", m.editing);

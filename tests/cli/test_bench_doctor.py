@@ -8,7 +8,7 @@ from tool import TINY, ToolTest, bitnet, environment
 class Bench(ToolTest):
     def test_json(self):
         out = self.json("bench", "-m", TINY, "--prefill", "16,32", "--decode", "8", "--repeat", "3",
-                        "-t", "1")
+                        "-t", "1", "--packing", "2bit")
         self.assertEqual([(r["kind"], r["tokens"]) for r in out["results"]],
                          [("prefill", 16), ("prefill", 32), ("decode", 8)])
         for r in out["results"]:
@@ -18,6 +18,13 @@ class Bench(ToolTest):
         self.assertGreater(out["read_bytes_per_second"], 1e8)
         # Packed weights, 5.5 blocks a row where there are 704 columns, and a bf16 head.
         layer = (256 + 128 + 128 + 256 + 704 + 704) * 64 + 256 * 192
+        self.assertEqual(out["bytes_per_token"], 3 * layer + 512 * 256 * 2)
+
+    def test_bytes_of_five_weights_in_one(self):
+        out = self.json("bench", "-m", TINY, "--prefill", "4", "--decode", "4", "--repeat", "1",
+                        "--packing", "1.6bit")
+        # 256 and, of 704, 768 places in 52 and 154 groups; strips of 64 rows, each with a number.
+        layer = (256 + 128 + 128 + 256 + 704 + 704) * (52 + 4) + 256 * (154 + 4)
         self.assertEqual(out["bytes_per_token"], 3 * layer + 512 * 256 * 2)
 
     def test_a_random_shape(self):

@@ -39,7 +39,7 @@ class Profile(ToolTest):
         return result.stdout, path.read_text()
 
     def test_numbers_add_up(self):
-        text, written = self.run_with(".json", "--head", "full")
+        text, written = self.run_with(".json", "--head", "full", "--packing", "2bit")
         self.assertEqual(text, self.ok("run", "-p", "river").stdout)
         profile = json.loads(written)
         self.assertEqual(profile["schema"], "bitnet.profile/1")

@@ -101,10 +101,13 @@ class Ids(ToolTest):
 
 class Determinism(ToolTest):
     def texts(self, *args):
-        """The text under every number of threads and every instruction set of this machine."""
+        """The text under every number of threads, packing and instruction set of this machine."""
         for threads in ("1", "2", "3"):
             yield f"-t {threads}", self.text("run", *args, "-t", threads)
-        for isa in ("reference", "avx2", "avxvnni", "avx512vnni", "avx512vbmi", "neon_dotprod", "neon_i8mm"):
+        for packing in ("2bit", "1.6bit"):
+            yield packing, self.text("run", *args, "--packing", packing)
+        for isa in ("reference", "avx2", "avxvnni", "avx512vnni", "avx512vbmi", "neon_dotprod",
+                    "neon_i8mm"):
             result = bitnet("run", *args, env=environment(BITNET_ISA=isa), timeout=600)
             if b"this CPU lacks" in result.stderr or b"not an ISA" in result.stderr:
                 continue

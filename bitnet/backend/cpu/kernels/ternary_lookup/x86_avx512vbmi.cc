@@ -220,48 +220,57 @@ void sums(const LookupSumsArgs& a) noexcept {
 // --- many tokens: weights out of their bytes, then vpdpbusd ---
 
 struct Unpacked {
-  alignas(64) std::uint8_t digit[kDigits][kEntries];
+  alignas(64) std::uint8_t four[kEntries], last[kEntries];
 };
 
-// w + 1 of each digit of the sum that has an entry.
+// w + 1 of the digits of the sum that has an entry: w0 to w3 in two bits each, and w4.
 constexpr Unpacked unpacked() noexcept {
   Unpacked u{};
-  for (int m = 0; m <= 121; ++m)
-    for (int k = 0, rest = m + 121; k < kDigits; ++k, rest /= 3)
-      u.digit[k][entry(m)] = static_cast<std::uint8_t>(rest % 3);
+  for (int m = 0; m <= 121; ++m) {
+    int rest = m + 121, four = 0;
+    for (int k = 0; k < 4; ++k, rest /= 3) four |= rest % 3 << (2 * k);
+    u.four[entry(m)] = static_cast<std::uint8_t>(four);
+    u.last[entry(m)] = static_cast<std::uint8_t>(rest);
+  }
   return u;
 }
 constexpr Unpacked kUnpacked = unpacked();
 
+// Bytes of a row side by side: rows 0-3, 16-19, … of lanes first, then 4-7, …
+inline void interleave(__m512i (&w)[4]) noexcept {
+  const __m512i low01 = _mm512_unpacklo_epi8(w[0], w[1]), low23 = _mm512_unpacklo_epi8(w[2], w[3]);
+  const __m512i up01 = _mm512_unpackhi_epi8(w[0], w[1]), up23 = _mm512_unpackhi_epi8(w[2], w[3]);
+  w[0] = _mm512_unpacklo_epi16(low01, low23), w[1] = _mm512_unpackhi_epi16(low01, low23);
+  w[2] = _mm512_unpacklo_epi16(up01, up23), w[3] = _mm512_unpackhi_epi16(up01, up23);
+}
+
 // Groups [first, first + 4) of 64 rows to [5 digits][64 rows][4 groups]; 0 from `groups` on, which
 // counts nothing, whatever activations stand there.
 inline void unpack_four(const LookupGemmArgs& a, std::int64_t first, std::uint8_t* to) noexcept {
-  const __m512i two = _mm512_set1_epi8(2);
-  const auto codes_of = [&](std::int64_t g) {
-    return load(a.codes + (g < a.groups ? g : a.groups - 1) * a.stride);
-  };
-  const __m512i code[4] = {codes_of(first), codes_of(first + 1), codes_of(first + 2),
-                           codes_of(first + 3)};
-#pragma GCC unroll 5
-  for (int k = 0; k < kDigits; ++k) {
-    const __m512i table0 = load(kUnpacked.digit[k]), table1 = load(kUnpacked.digit[k] + 64);
-    __m512i w[4];
+  const __m512i four0 = load(kUnpacked.four), four1 = load(kUnpacked.four + 64);
+  const __m512i last0 = load(kUnpacked.last), last1 = load(kUnpacked.last + 64);
+  const __m512i twos = _mm512_set1_epi8(static_cast<char>(0xAA)), two = _mm512_set1_epi8(2);
+  __m512i four[4], last[4];
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {
-      const __m512i digit = _mm512_permutex2var_epi8(table0, code[i], table1);
-      const __mmask64 negative = first + i < a.groups ? _mm512_movepi8_mask(code[i]) : 0;
-      w[i] = _mm512_mask_sub_epi8(digit, negative, two, digit);
-      if (first + i >= a.groups) w[i] = _mm512_setzero_si512();
-    }
-    // Bytes of a row side by side: rows 0-3, 16-19, … of lanes first, then 4-7, …
-    const __m512i low01 = _mm512_unpacklo_epi8(w[0], w[1]),
-                  low23 = _mm512_unpacklo_epi8(w[2], w[3]);
-    const __m512i up01 = _mm512_unpackhi_epi8(w[0], w[1]), up23 = _mm512_unpackhi_epi8(w[2], w[3]);
-    _mm512_store_si512(to, _mm512_unpacklo_epi16(low01, low23));
-    _mm512_store_si512(to + 64, _mm512_unpackhi_epi16(low01, low23));
-    _mm512_store_si512(to + 128, _mm512_unpacklo_epi16(up01, up23));
-    _mm512_store_si512(to + 192, _mm512_unpackhi_epi16(up01, up23));
-    to += 256;
+  for (int i = 0; i < 4; ++i) {
+    four[i] = last[i] = _mm512_setzero_si512();
+    if (first + i >= a.groups) continue;
+    const __m512i code = load(a.codes + (first + i) * a.stride);
+    const __mmask64 negative = _mm512_movepi8_mask(code);
+    four[i] = _mm512_permutex2var_epi8(four0, code, four1);
+    last[i] = _mm512_permutex2var_epi8(last0, code, last1);
+    four[i] = _mm512_mask_sub_epi8(four[i], negative, twos, four[i]);
+    last[i] = _mm512_mask_sub_epi8(last[i], negative, two, last[i]);
+  }
+  interleave(four), interleave(last);
+  const __m512i three = _mm512_set1_epi8(3);
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i, to += 64) {
+    _mm512_store_si512(to, four[i] & three);
+    _mm512_store_si512(to + 256, _mm512_srli_epi16(four[i], 2) & three);
+    _mm512_store_si512(to + 512, _mm512_srli_epi16(four[i], 4) & three);
+    _mm512_store_si512(to + 768, _mm512_srli_epi16(four[i], 6) & three);
+    _mm512_store_si512(to + 1024, last[i]);
   }
 }
 
