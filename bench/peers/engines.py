@@ -23,7 +23,9 @@ class Ours:
         return json.loads(done.out)
 
     def decode(self, case):
-        return {"rate": self.bench(case, "--prefill", 1, "--decode", case.tokens)["results"][-1]["tokens_per_second"]}
+        found = self.bench(case, "--prefill", 1, "--decode", case.tokens)
+        # What memory gave just then: on a shared host it changes from minute to minute.
+        return {"rate": found["results"][-1]["tokens_per_second"], "reads": found["read_bytes_per_second"]}
 
     def prefill(self, case):
         found = self.bench(case, "--prefill", case.tokens, "--decode", 1)

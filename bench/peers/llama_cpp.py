@@ -6,7 +6,6 @@ Builds them once, for this machine (GGML_NATIVE); prints the folder they are in.
 """
 import subprocess
 import sys
-import tarfile
 import venv
 from pathlib import Path
 
@@ -32,9 +31,9 @@ def unpacked(folder, log):
     checked(log, folder / "venv/bin/pip", "download", "--disable-pip-version-check", "--no-deps", "--no-binary", PACKAGE,
             "-d", folder, f"{PACKAGE}=={VERSION}")
     part = folder / "unpacked"
-    with tarfile.open(next(folder.glob(f"llama_cpp_python-{VERSION}.tar.gz"))) as archive:
-        archive.extractall(part, filter="data")
-    next(part.glob("*/vendor/llama.cpp")).rename(source)
+    part.mkdir(exist_ok=True)
+    checked(log, "tar", "-xzf", folder / f"llama_cpp_python-{VERSION}.tar.gz", "-C", part, "--strip-components=1")
+    (part / "vendor/llama.cpp").rename(source)
     return source
 
 
