@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What is compared and what is promised, and rows of the comparison from samples."""
+import platform
 import statistics
 from dataclasses import dataclass, field
 
@@ -41,8 +42,12 @@ CASES = [
     Case("prefill 128, 2 threads, ours with AVX2", "prefill", tokens=128, isa="avx2", beside="prefill 128, 2 threads"),
     Case("start", "start"),
 ]
+if platform.machine() != "x86_64":
+    CASES = [case for case in CASES if not case.isa]
 QUICK = [
     Case("decode, 1 thread", "decode", threads=1, tokens=2, goals={BEST: 1.6}, model="trained"),
+    Case("decode, 1 thread, ours with a Q6_K head", "decode", threads=1, tokens=2, model="trained", our_head="q6_k",
+         beside="decode, 1 thread"),
     Case("prefill 8, 2 threads", "prefill", tokens=8, goals={"ik IQ2_BN": 1.5}, model="trained"),
     Case("decode of 8 texts, 2 threads", "batch", tokens=2, model="trained"),
     Case("start", "start", model="trained"),

@@ -28,7 +28,7 @@ NOTES = [
     "Random weights in the shape of BitNet b1.58 2B4T, 42 % zeros, the same in every format; the engines run one behind the other, "
     "case by case, each in a process of its own, and the figures are medians of the rounds. The ratio is ours over the rival that "
     "the goal names first, else over the best; for memory and times lower is better.",
-    "Rivals have Q6_K heads unless said otherwise, by their own choice of the fastest; ours is the published file: an F16 head, from "
+    "Rivals have Q6_K heads, their fastest, unless said otherwise; ours is the published file: an F16 head, from "
     "which the likeliest token is found exactly by way of a sketch. Rivals' figures beside other settings of ours ('ours with …') "
     "are those of the case itself.",
     "Decode is from an empty context; of 8 texts 32 tokens each. Peak memory is resident memory with the mapped file. Program start to "
@@ -42,7 +42,8 @@ def logits_note(found):
     texts = [f"{name} has the same likeliest token at {100 * f['same_likeliest']:.1f} % of {f['positions']} positions, perplexity "
              f"{f['perplexity']:.4g} (ours {f['our_perplexity']:.4g})" for name, f in found.items()]
     return ["Correctness, on a trained model (tests/models/mixed-29m) in each rival's format: " + "; ".join(texts) +
-            ". \u2020 marks figures of an engine whose perplexity is over 5 % worse: it does not compute this model."]
+            ". \u2020 marks figures of an engine whose perplexity is over 5 % worse: it does not compute this model. "
+            "llama.cpp has SiLU where the model has squared ReLU."]
 
 
 def open_rivals(arguments, folder, models):

@@ -140,10 +140,11 @@ class Logits(Folder):
             chosen = [values[c, r, tokens[c, r + 5]] for c in range(2) for r in range(3)]
             self.assertAlmostEqual(logits.perplexity(tokens, values), numpy.exp(-numpy.mean(chosen)), places=9)
             self.assertTrue(logits.compare(tokens, read, values)["right"])
-            # Another model: each token's probability at its neighbour's place.
-            other = logits.compare(tokens, numpy.roll(values, 1, axis=2), values)
-            self.assertEqual(other["same_likeliest"], 0)
-            self.assertEqual(other["right"], other["perplexity"] <= 1.05 * other["our_perplexity"])
+            # Another model: what ours knows, that one has at the neighbour's place.
+            sure = numpy.full(values.shape, -20.0)
+            numpy.put_along_axis(sure, tokens[:, 5:, None], -1e-3, 2)
+            other = logits.compare(tokens, numpy.roll(sure, 1, axis=2), sure)
+            self.assertEqual((other["same_likeliest"], other["right"], other["positions"]), (0, False, 6))
         (self.folder / "x").write_bytes(b"_wrong__")
         self.assertRaisesRegex(ValueError, "no file of log", logits.read_saved, self.folder / "x")
 
@@ -215,6 +216,9 @@ class WholeRun(Folder):
         decode, batch = rows["decode, 1 thread"], rows["decode of 8 texts, 2 threads"]
         self.assertEqual(decode["rivals"], {"ik IQ2_BN": 2.5, "ik IQ2_BN_R4": 2.5, "bitnet.cpp I2_S": None, "llama.cpp TQ2_0": None})
         self.assertAlmostEqual(decode["ratio"], decode["ours"] / 2.5)
+        beside = rows["decode, 1 thread, ours with a Q6_K head"]
+        self.assertEqual(beside["rivals"], decode["rivals"])
+        self.assertNotIn(beside["case"], report["samples"]["ik IQ2_BN"])
         self.assertEqual((batch["rivals"]["ik IQ2_BN"], batch["rivals"]["ik IQ2_BN_R4"]), (84.45, None))
         for row in rows.values():
             self.assertGreater(row["ours"], 0)

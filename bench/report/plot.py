@@ -4,7 +4,7 @@ from html import escape
 
 from .table import number, rival
 
-WIDTH, ROW, LEFT, RIGHT = 380, 20, 104, 112
+WIDTH, ROW, LEFT, RIGHT = 380, 20, 118, 112
 
 
 def bars(row, rivals):
