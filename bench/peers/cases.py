@@ -32,7 +32,7 @@ CASES = [
     # llama.cpp takes a quarter of a minute for this, at its rate of the case above.
     Case("prefill 512, 2 threads", "prefill", tokens=512, goals={BEST: 1.5}, rivals=tuple(RIVALS[:3])),
     Case("decode of 8 texts, 2 threads", "batch", tokens=32, goals={"ik IQ2_BN_R4": 1.6}),
-    Case("decode, 2 threads, rivals with F16 heads", "decode", tokens=64, head="f16"),
+    Case("decode, 2 threads, rivals with F16 heads", "decode", tokens=64, head="f16", rivals=("ik IQ2_BN", "bitnet.cpp I2_S")),
     Case("decode, 2 threads, ours with a Q6_K head", "decode", tokens=64, our_head="q6_k", beside="decode, 2 threads"),
     Case("prefill 512, 2 threads, ours with a Q6_K head", "prefill", tokens=512, our_head="q6_k",
          beside="prefill 512, 2 threads", rivals=tuple(RIVALS[:3])),
