@@ -52,12 +52,14 @@ QUICK = [
     Case("decode of 8 texts, 2 threads", "batch", tokens=2, model="trained"),
     Case("start", "start", model="trained"),
 ]
-# (title, case, sample, unit, how many of it a unit is, most): figures that are better when lower.
+# (title, case, sample, unit, how many of it a unit is, most): other figures of a case; with a limit lower is better.
 LIMITS = [
     ("peak memory, prompt of 512", "prefill 512, 2 threads", "peak", "MB", 1e6, 780),
     ("peak memory, prompt of 512, ours with a Q6_K head", "prefill 512, 2 threads, ours with a Q6_K head", "peak", "MB", 1e6, None),
     ("load, warm", "start", "load", "s", 1, 0.2),
     ("first token after it", "start", "first_token", "ms", 1e-3, 25),
+    ("memory reads, 2 threads, just after decode", "decode, 2 threads", "reads", "GB/s", 1e9, None),
+    ("memory reads, 1 thread, just after decode", "decode, 1 thread", "reads", "GB/s", 1e9, None),
     ("program start to first token", "start", "seconds", "s", 1, None),
 ]
 

@@ -110,7 +110,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--add", action="store_true", help="add the rounds to those that peers.json has")
     parser.add_argument("--only", default="", help="cases whose name begins so")
-    parser.add_argument("--quick", action="store_true", help="seconds, on a tiny model: whether all runs; the figures mean nothing")
+    parser.add_argument("--quick", action="store_true", help="seconds, on a small model: whether all runs; the figures mean nothing")
     parser.add_argument("--out", type=Path, default=Path("bench-results"))
     return parser.parse_args()
 
