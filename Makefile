@@ -49,7 +49,7 @@ bench-ops: ## measure ops beside OpenBLAS, numpy and this machine's limits (5 mi
 	@cmake --build build/bench -j $(JOBS) --target bench_ops
 	@/usr/bin/python3 bench/ops/compare.py build/bench/bin/bench_ops
 
-bench-peers: build ## compare with llama.cpp and (IK=BIN BITNETCPP=BIN) its forks (15 minutes); bench-results/peers.html
+bench-peers: build ## compare with llama.cpp and (IK=BIN BITNETCPP=BIN) its forks (10 minutes); bench-results/peers.html
 	@tools/setup.sh bench-peers
 	@llama=$$(/usr/bin/python3 bench/peers/llama_cpp.py build/peers) && /usr/bin/python3 bench/peers/compare.py $(BUILD)/bin/bitnet --llama-cpp $$llama $(if $(IK),--ik $(IK)) $(if $(BITNETCPP),--bitnet-cpp $(BITNETCPP))
 

@@ -84,9 +84,11 @@ def check_logits(bitnet, rivals, folder):
 
 
 def measure(engines, cases, rounds, samples, failed):
-    """Adds `rounds` samples of each case and engine to `samples`."""
+    """Adds a sample of each case and engine for each round to `samples`, two of decode: memory bounds it, and what memory gives on a
+    shared host changes from minute to minute."""
+    again = [case for case in cases if case.kind == "decode" and not case.beside]
     for index in range(rounds):
-        for case in cases:
+        for case in [*cases, *again]:
             names = [name for name in engines if name == "ours" or (name in case.rivals and not case.beside)]
             shift = index % len(names)  # each begins at times
             for name in names[shift:] + names[:shift]:
@@ -107,7 +109,7 @@ def parse_arguments():
     parser.add_argument("--work", type=Path, default=Path("build/peers"), help="where models are made")
     for rival in ("llama.cpp", "ik", "bitnet.cpp"):
         parser.add_argument(f"--{rival.replace('.', '-')}", type=Path, help=f"folder with the programs of {rival}")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--add", action="store_true", help="add the rounds to those that peers.json has")
     parser.add_argument("--only", default="", help="cases whose name begins so")
     parser.add_argument("--quick", action="store_true", help="seconds, on a small model: whether all runs; the figures mean nothing")
@@ -125,11 +127,14 @@ def main():
     cases = [case for case in (QUICK if arguments.quick else CASES) if case.title.startswith(arguments.only)]
     result = arguments.out / "peers.json"
     earlier = json.loads(result.read_text()) if arguments.add and result.exists() else {}
-    samples, failed = earlier.get("samples", {}), []
+    if earlier and earlier["commit"] != machine.commit():
+        sys.exit(f"compare.py: {result} is of commit {earlier['commit']}; without --add it is replaced")
+    samples = earlier.get("samples", {})
     try:
         rivals = open_rivals(arguments, folder, models)
         make_models(bitnet, models, cases, rivals, not arguments.quick)
         found, failed = ({}, []) if arguments.quick else check_logits(bitnet, rivals, folder)
+        failed = earlier.get("failed", []) + failed
         measure({"ours": Ours(bitnet, folder, models), **rivals}, cases, 1 if arguments.quick else arguments.rounds, samples, failed)
     except Failed as error:
         sys.exit(f"compare.py: {error}")

@@ -228,8 +228,12 @@ class WholeRun(Folder):
         self.assertIn("A quick run", (self.folder / "peers.html").read_text())
         # One more round of one case, without rivals.
         done, more = self.compare("--add", "--only", "start")
-        self.assertEqual([len(more["samples"]["ours"][title]) for title in ("start", "decode, 1 thread")], [2, 1])
-        self.assertEqual(more["samples"]["ik IQ2_BN"], report["samples"]["ik IQ2_BN"])
+        self.assertEqual([len(more["samples"]["ours"][title]) for title in ("start", "decode, 1 thread")], [2, 2])
+        self.assertEqual((more["samples"]["ik IQ2_BN"], more["failed"]), (report["samples"]["ik IQ2_BN"], report["failed"]))
+        result = self.folder / "peers.json"
+        result.write_text(json.dumps({**more, "commit": "another"}))
+        done, _ = self.compare("--add", "--only", "start")
+        self.assertIn("is of commit another", done.stderr)
 
 
 if __name__ == "__main__":
