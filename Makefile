@@ -8,7 +8,7 @@ PROMPT ?= river
 # CMake reads it when a build folder is made: every stage compiles through ccache where it is installed.
 export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
 
-.PHONY: help setup build run test check bench bench-memory bench-ops install clean
+.PHONY: help setup build run test check bench bench-memory bench-ops bench-peers install clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 21
@@ -48,6 +48,10 @@ bench-ops: ## measure ops beside OpenBLAS, numpy and this machine's limits (5 mi
 	@cmake --preset release -B build/bench -DBITNET_BUILD_BENCHMARKS=ON -DBITNET_BUILD_TESTS=OFF -DBITNET_BUILD_EXAMPLES=OFF -DBITNET_BUILD_CLI=OFF > build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
 	@cmake --build build/bench -j $(JOBS) --target bench_ops
 	@/usr/bin/python3 bench/ops/compare.py build/bench/bin/bench_ops
+
+bench-peers: build ## compare with llama.cpp and (IK=BIN BITNETCPP=BIN) its forks (10 minutes); bench-results/peers.html
+	@tools/setup.sh bench-peers
+	@llama=$$(/usr/bin/python3 bench/peers/llama_cpp.py build/peers) && /usr/bin/python3 bench/peers/compare.py $(BUILD)/bin/bitnet --llama-cpp $$llama $(if $(IK),--ik $(IK)) $(if $(BITNETCPP),--bitnet-cpp $(BITNETCPP))
 
 install: build ## install to PREFIX (/usr/local)
 	@cmake --install $(BUILD) --prefix $(PREFIX)

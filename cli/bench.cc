@@ -24,11 +24,13 @@ constexpr const char* kDescription =
     "context: the median of the repeats, with the slowest and the fastest. Decode reads all "
     "weights\n"
     "for every token, so memory bounds it; prefill is bound by 8-bit products. Both limits are\n"
-    "measured on this machine, on the same threads, and the figures are shown as a part of them.";
+    "measured on this machine, on the same threads, and the figures are shown as a part of them.\n"
+    "With --batch texts are also written side by side: one reading of the weights for all of them.";
 constexpr const char* kExamples =
     "  bitnet bench                             the model that comes with the tool\n"
     "  bitnet bench -m model.gguf -t 4\n"
     "  bitnet bench --shape 2b4t                random weights in the shape of BitNet b1.58 2B4T\n"
+    "  bitnet bench --shape 2b4t --decode 32 --batch 8      eight texts at once\n"
     "  bitnet bench --shape 8b --prefill 512 --decode 16 --repeat 1 --json\n"
     "  bitnet bench --shape 2b4t --prefill 128 --profile 2b4t.html    op by op, on a page";
 
@@ -36,16 +38,17 @@ struct Options {
   ModelOptions model;
   ProfileFile profile;
   std::string shape;
-  std::vector<std::int64_t> prefill{128, 512}, decode{64};
+  std::vector<std::int64_t> prefill{128, 512}, decode{64}, batch;
   int repeat = 3;
   std::uint64_t seed = 1;
   bool json = false;
 };
 
 struct Measurement {
-  const char* kind;  // "prefill", "decode"
-  std::int64_t tokens;
-  std::vector<double> rates;  // tokens a second, ascending
+  const char* kind;           // "prefill", "decode"
+  std::int64_t tokens;        // of each text
+  std::int64_t texts;         // read or written at once
+  std::vector<double> rates;  // tokens a second, of all texts together, ascending
 
   double median() const {
     const std::size_t n = rates.size();
@@ -62,19 +65,38 @@ struct Machine {
 
 // What a token costs.
 struct Cost {
-  double decode_bytes;  // packed weights, scales and norms not counted, and the head or its sketch
+  double weight_bytes;  // packed weights, scales and norms not counted
+  double head_bytes;    // the head, all rows
+  double likely_bytes;  // what is read of the head for the likeliest token: of a screened head the
+                        // sketch; the rows that are read beside it are some thousandths
   double prefill_ops;   // ternary products and additions
 
   explicit Cost(const Decoder& decoder)
-      : decode_bytes(static_cast<double>(ternary_bytes(decoder.weights()) + head_bytes(decoder))),
+      : weight_bytes(static_cast<double>(ternary_bytes(decoder.weights()))),
+        head_bytes(static_cast<double>(decoder.weights().head.size_bytes())),
+        likely_bytes(decoder.head_screen()
+                         ? static_cast<double>(decoder.head_screen()->sketch_bytes())
+                         : head_bytes),
         prefill_ops(2 * static_cast<double>(ternary_weights(decoder.config()))) {}
 
-  // Of a screened head the sketch; the rows that are read beside it are some thousandths.
-  static std::uint64_t head_bytes(const Decoder& decoder) {
-    const HeadScreen* screen = decoder.head_screen();
-    return screen ? screen->sketch_bytes() : decoder.weights().head.size_bytes();
-  }
+  double decode_bytes() const { return weight_bytes + likely_bytes; }
+  // Bytes of a written token, operations of a token that is read.
+  double of(const Measurement& m) const;
 };
+
+bool is_decode(const Measurement& m) { return m.kind[0] == 'd'; }
+
+// "decode 64", "decode 64 x 8"
+std::string name(const Measurement& m) {
+  return std::string(m.kind) + " " + std::to_string(m.tokens) +
+         (m.texts > 1 ? " x " + std::to_string(m.texts) : "");
+}
+
+double Cost::of(const Measurement& m) const {
+  if (!is_decode(m)) return prefill_ops;
+  // Texts side by side share the weights, and take all logits.
+  return m.texts == 1 ? decode_bytes() : (weight_bytes + head_bytes) / static_cast<double>(m.texts);
+}
 
 class Bench {
  public:
@@ -84,13 +106,13 @@ class Bench {
         logits_(static_cast<std::size_t>(decoder.config().vocab_size)) {}
 
   Measurement prefill(std::int64_t tokens) {
-    return measure("prefill", tokens, [&](KvCache& cache) {
+    return measure("prefill", tokens, 1, [&](std::vector<KvCache>& caches) {
       const std::vector<std::int32_t> ids = prompt(tokens);
       for (std::int64_t at = 0; at < tokens; at += Decoder::kMaxChunk) {
         const auto count = std::min(Decoder::kMaxChunk, tokens - at);
         const auto hidden = decoder_.forward(
             std::span(ids).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(count)),
-            cache);
+            caches[0]);
         if (at + count == tokens) write_logits(hidden.rows_from(count - 1, 1));
       }
     });
@@ -98,10 +120,28 @@ class Bench {
 
   Measurement decode(std::int64_t tokens) {
     finish_sketch();
-    return measure("decode", tokens, [&](KvCache& cache) {
+    return measure("decode", tokens, 1, [&](std::vector<KvCache>& caches) {
       for (const std::int32_t id : prompt(tokens))
-        decoder_.top_logits(decoder_.forward({&id, 1}, cache), 1, {}, logits_);
+        decoder_.top_logits(decoder_.forward({&id, 1}, caches[0]), 1, {}, logits_);
     });
+  }
+
+  // `texts` texts of as many tokens, one token of each in a step.
+  Measurement batch(std::int64_t tokens, std::int64_t texts) {
+    logits_.resize(static_cast<std::size_t>(texts * decoder_.config().vocab_size));
+    const std::vector<std::int32_t> ids = prompt(tokens * texts);
+    Measurement m = measure("decode", tokens, texts, [&](std::vector<KvCache>& caches) {
+      for (std::int64_t at = 0; at < tokens; ++at) {
+        std::vector<TextPart> parts;
+        for (KvCache& cache : caches)
+          parts.push_back(
+              {std::span(ids).subspan(static_cast<std::size_t>(at * texts) + parts.size(), 1),
+               &cache});
+        write_logits(decoder_.forward(parts));
+      }
+    });
+    logits_.resize(static_cast<std::size_t>(decoder_.config().vocab_size));
+    return m;
   }
 
  private:
@@ -125,22 +165,23 @@ class Bench {
   }
 
   void write_logits(MatrixView<const float> hidden) {
-    const auto vocab = static_cast<std::int64_t>(logits_.size());
-    decoder_.logits(hidden, {logits_.data(), 1, vocab, vocab});
+    const std::int64_t vocab = decoder_.config().vocab_size;
+    decoder_.logits(hidden, {logits_.data(), hidden.rows, vocab, vocab});
   }
 
   // One run ahead of the clock: pages, caches and working memory are as in a long run then.
   template <class Work>
-  Measurement measure(const char* kind, std::int64_t tokens, const Work& work) {
-    Measurement m{kind, tokens, {}};
-    KvCache cache(decoder_.config(), tokens);
-    Progress progress(std::string(kind) + " " + std::to_string(tokens));
+  Measurement measure(const char* kind, std::int64_t tokens, std::int64_t texts, const Work& work) {
+    Measurement m{kind, tokens, texts, {}};
+    std::vector<KvCache> caches;
+    for (std::int64_t i = 0; i < texts; ++i) caches.emplace_back(decoder_.config(), tokens);
+    Progress progress(name(m));
     const auto rounds = static_cast<std::uint64_t>(options_.repeat) + 1;
     for (std::uint64_t i = 0; i < rounds; ++i) {
-      cache.clear();
+      for (KvCache& cache : caches) cache.clear();
       const Stopwatch watch;
-      work(cache);
-      if (i > 0) m.rates.push_back(static_cast<double>(tokens) / watch.seconds());
+      work(caches);
+      if (i > 0) m.rates.push_back(static_cast<double>(tokens * texts) / watch.seconds());
       progress.update(i + 1, rounds);
     }
     std::sort(m.rates.begin(), m.rates.end());
@@ -152,12 +193,10 @@ class Bench {
   std::vector<float> logits_;
 };
 
-bool is_decode(const Measurement& m) { return m.kind[0] == 'd'; }
-
 // 0 where the machine's limit is not known.
 double part_of_limit(const Measurement& m, const Cost& cost, const profile::Roof& limits) {
   const double limit = is_decode(m) ? limits.read_bytes_per_second : limits.int8_ops_per_second;
-  const double used = m.median() * (is_decode(m) ? cost.decode_bytes : cost.prefill_ops);
+  const double used = m.median() * cost.of(m);
   return limit > 0 ? used / limit : 0.0;
 }
 
@@ -178,17 +217,16 @@ void print_results(const std::vector<Measurement>& results, const ModelConfig& c
   for (const Measurement& m : results) {
     const double part = part_of_limit(m, cost, limits);
     from_caches = from_caches || (is_decode(m) && part > 1);
-    const double used = m.median() * (is_decode(m) ? cost.decode_bytes : cost.prefill_ops);
-    table.add({std::string(m.kind) + " " + std::to_string(m.tokens), rate(m.median()),
-               rate(m.rates.front()), rate(m.rates.back()),
+    const double used = m.median() * cost.of(m);
+    table.add({name(m), rate(m.median()), rate(m.rates.front()), rate(m.rates.back()),
                part > 0 ? fixed(100 * part, 1) + " %" : "not known",
                is_decode(m) ? fixed(used / 1e9, 1) + " GB/s of weights"
                             : fixed(used / 1e12, 2) + " T operations/s"});
   }
   print_text(table.text());
   print_text("\nroofline  a token reads " +
-             bytes_in_words(static_cast<std::uint64_t>(cost.decode_bytes)) +
-             " of weights: decode " + rate(limits.read_bytes_per_second / cost.decode_bytes) +
+             bytes_in_words(static_cast<std::uint64_t>(cost.decode_bytes())) +
+             " of weights: decode " + rate(limits.read_bytes_per_second / cost.decode_bytes()) +
              " tokens/s at most from memory" +
              (limits.int8_ops_per_second > 0
                   ? "; prefill " + rate(limits.int8_ops_per_second / cost.prefill_ops) + " at most"
@@ -205,11 +243,12 @@ void print_json(const std::vector<Measurement>& results, const ModelConfig& conf
   json.member("compute", machine.op_table).member("threads", machine.threads);
   json.member("read_bytes_per_second", machine.limits.read_bytes_per_second);
   json.member("int8_ops_per_second", machine.limits.int8_ops_per_second);
-  json.member("bytes_per_token", cost.decode_bytes).member("ops_per_token", cost.prefill_ops);
+  json.member("bytes_per_token", cost.decode_bytes()).member("ops_per_token", cost.prefill_ops);
   json.member("peak_memory_bytes", machine.peak_bytes);
   json.key("results").begin_array();
   for (const Measurement& m : results) {
     json.begin_object().member("kind", m.kind).member("tokens", m.tokens);
+    json.member("texts", m.texts);
     json.member("tokens_per_second", m.median()).member("min", m.rates.front());
     json.member("max", m.rates.back()).member("repeats", std::uint64_t{m.rates.size()});
     json.member("part_of_limit", part_of_limit(m, cost, machine.limits)).end_object();
@@ -246,7 +285,7 @@ void add_options(CommandLine& line, Options& o) {
   o.model.add_threads(line.app());
   o.model.add_speed(line.app());
   const auto sizes = [&](const char* name, std::vector<std::int64_t>& values, const char* help) {
-    line->add_option(name, values, help)
+    return line->add_option(name, values, help)
         ->delimiter(',')
         ->expected(1, 64)
         ->check(integer_from(1))
@@ -255,6 +294,8 @@ void add_options(CommandLine& line, Options& o) {
   };
   sizes("--prefill", o.prefill, "Prompts to read, in tokens");
   sizes("--decode", o.decode, "Texts to write, in tokens");
+  sizes("--batch", o.batch, "How many texts to write at once as well, each as --decode says")
+      ->check(CLI::Range(std::int64_t{1}, Decoder::kMaxChunk));
   line->add_option("--repeat", o.repeat, "How often each is measured")
       ->check(integer_from(1))
       ->type_name("N")
@@ -271,6 +312,8 @@ void measure_and_print(Options& o, Decoder& decoder, Runtime& runtime) {
   o.profile.start();
   for (const std::int64_t tokens : o.prefill) results.push_back(bench.prefill(tokens));
   for (const std::int64_t tokens : o.decode) results.push_back(bench.decode(tokens));
+  for (const std::int64_t texts : o.batch)
+    for (const std::int64_t tokens : o.decode) results.push_back(bench.batch(tokens, texts));
   o.profile.stop();
   const std::uint64_t peak = os::memory_info().peak_resident_bytes;  // before the limits' buffer
   const Machine machine{measure_machine_limits(runtime.threads()), runtime.context().table->name,

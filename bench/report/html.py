@@ -3,7 +3,7 @@
 from html import escape
 
 from . import plot
-from .table import number, verdict
+from .table import number, rival, verdict
 
 STYLE = """
 :root{color-scheme:light dark;--paper:#fcfcfb;--ink:#1b1b1a;--soft:#6b6a66;--line:#dddcd7;--ours:#1f6fb2;--rival:#b9b7b0;
@@ -28,7 +28,7 @@ def line(row, rivals):
     # A goal with several rivals breaks between them.
     goal = escape(row["goal"]).replace(" ", "&nbsp;").replace(",&nbsp;", ", ")
     cells = [f"<td>{escape(row['case'])}</td>", f"<td class=ours>{number(row['ours'])}</td>", f"<td>{escape(row['unit'])}</td>"]
-    cells += [f"<td>{number(row['rivals'].get(name))}</td>" for name in rivals]
+    cells += [f"<td>{rival(row, name)}</td>" for name in rivals]
     cells += [f"<td>{number(row['ratio'])}</td>", f"<td class={verdict(row).lower() or 'open'}>{verdict(row)}</td>",
               f"<td class=goal>{goal}</td>"]
     return f"<tr>{''.join(cells)}</tr>"

@@ -10,6 +10,11 @@ def number(value):
     return f"{value:,.{digits}f}"
 
 
+def rival(row, name):
+    """A rival's figure, marked where the row says that its results are wrong."""
+    return number(row["rivals"].get(name)) + ("\u2020" if name in row.get("wrong", ()) and row["rivals"].get(name) else "")
+
+
 def verdict(row):
     return {True: "met", False: "MISSED", None: ""}[row["met"]]
 
@@ -17,7 +22,7 @@ def verdict(row):
 def text(rows, rivals):
     lines = [["case", "ours", "unit", *rivals, "ratio", "goal", ""]]
     for row in rows:
-        lines.append([row["case"], number(row["ours"]), row["unit"], *(number(row["rivals"].get(name)) for name in rivals),
+        lines.append([row["case"], number(row["ours"]), row["unit"], *(rival(row, name) for name in rivals),
                       number(row["ratio"]), row["goal"], verdict(row)])
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     left = {0, 2, len(widths) - 2, len(widths) - 1}

@@ -192,5 +192,25 @@ TEST_F(SessionTest, TheDecoderRefusesWhatDoesNotFitAndKeepsTheCache) {
   EXPECT_EQ(row, std::vector<float>(whole.row(3), whole.row(3) + whole.cols));
 }
 
+TEST_F(SessionTest, TheDecoderRefusesTextsThatCannotBeReadTogetherAndKeepsTheCaches) {
+  KvCache a(decoder_.config(), 4), b(decoder_.config(), 4);
+  const Ids one{1}, two{2, 3}, five{1, 2, 3, 4, 5}, wrong{50}, none;
+  using Parts = std::vector<TextPart>;
+  const auto refused = [&](const Parts& parts, const char* message) {
+    expect_refused([&] { decoder_.forward(parts); }, message);
+    EXPECT_EQ(a.size() + b.size(), 0);
+  };
+  refused({}, "1 to 512 tokens");
+  refused({{one, &a}, {none, &b}}, "at least one of each text");
+  refused({{one, &a}, {two, &a}}, "two texts have one cache");
+  refused({{one, &a}, {five, &b}}, "5");
+  refused({{one, &a}, {wrong, &b}}, "50");
+  const Ids many(Decoder::kMaxChunk, 1);
+  refused({{one, &a}, {many, &b}}, "1 to 512 tokens");
+  decoder_.forward(Parts{{one, &a}, {two, &b}});
+  EXPECT_EQ(a.size(), 1);
+  EXPECT_EQ(b.size(), 2);
+}
+
 }  // namespace
 }  // namespace bitnet

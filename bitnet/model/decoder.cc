@@ -11,6 +11,19 @@
 #include "bitnet/profile/profiler.h"
 
 namespace bitnet {
+namespace {
+
+// For each part: work(part, its first row).
+template <class Work>
+void for_parts(std::span<const TextPart> parts, const Work& work) {
+  std::int64_t row = 0;
+  for (const TextPart& part : parts) {
+    work(part, row);
+    row += static_cast<std::int64_t>(part.ids.size());
+  }
+}
+
+}  // namespace
 
 // Room for up to `capacity` tokens; grown to the largest chunk seen.
 struct Decoder::Workspace {
@@ -60,29 +73,55 @@ Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;
 Decoder& Decoder::operator=(Decoder&&) noexcept = default;
 
-MatrixView<const float> Decoder::forward(std::span<const std::int32_t> ids, KvCache& cache,
-                                         ForwardObserver* observer) {
-  const profile::Span span("forward");
-  const auto tokens = static_cast<std::int64_t>(ids.size());
-  require(tokens >= 1 && tokens <= kMaxChunk, "Decoder::forward: 1 to 512 tokens at once");
-  cache.reserve(cache.size() + tokens);
+// Makes room in caches and workspace; returns the number of tokens.
+std::int64_t Decoder::prepare(std::span<const TextPart> parts) {
+  std::int64_t tokens = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto count = static_cast<std::int64_t>(parts[i].ids.size());
+    require(count >= 1 && count <= kMaxChunk - tokens,
+            "Decoder::forward: 1 to 512 tokens at once, at least one of each text");
+    for (std::size_t j = 0; j < i; ++j)
+      require(parts[j].cache != parts[i].cache, "Decoder::forward: two texts have one cache");
+    tokens += count;
+  }
+  require(tokens >= 1, "Decoder::forward: 1 to 512 tokens at once");
+  for (const TextPart& part : parts)
+    part.cache->reserve(part.cache->size() + static_cast<std::int64_t>(part.ids.size()));
   if (!work_ || work_->capacity < tokens) {
     work_.reset();  // both at once would double the peak
     work_ = std::make_unique<Workspace>(config_, tokens, *pool_);
   }
+  return tokens;
+}
+
+MatrixView<const float> Decoder::forward(std::span<const std::int32_t> ids, KvCache& cache,
+                                         ForwardObserver* observer) {
+  const TextPart part{ids, &cache};
+  return forward({&part, 1}, observer);
+}
+
+MatrixView<const float> Decoder::forward(std::span<const TextPart> parts,
+                                         ForwardObserver* observer) {
+  const profile::Span span("forward");
+  const std::int64_t tokens = prepare(parts);
   const MatrixView<float> hidden = Workspace::view(work_->hidden, tokens);
-  embed(context_, weights_->embedding, ids, hidden);
+  const MatrixView<float> cos = Workspace::view(work_->cos, tokens);
+  const MatrixView<float> sin = Workspace::view(work_->sin, tokens);
+  for_parts(parts, [&](const TextPart& part, std::int64_t row) {
+    const auto count = static_cast<std::int64_t>(part.ids.size());
+    embed(context_, weights_->embedding, part.ids, hidden.rows_from(row, count));
+    rope_.fill(part.cache->size(), cos.rows_from(row, count), sin.rows_from(row, count));
+  });
   if (observer) observer->on_hidden(-1, hidden);
-  rope_.fill(cache.size(), Workspace::view(work_->cos, tokens),
-             Workspace::view(work_->sin, tokens));
   for (std::int64_t i = 0; i < config_.num_layers; ++i) {
     const profile::Span layer_span("layer");
     const LayerWeights& layer = weights_->layers[static_cast<std::size_t>(i)];
-    attention_block(layer, i, cache, tokens, observer);
+    attention_block(layer, i, parts, tokens, observer);
     ffn_block(layer, i, tokens, observer);
     if (observer) observer->on_hidden(i, hidden);
   }
-  cache.resize(cache.size() + tokens);
+  for (const TextPart& part : parts)
+    part.cache->resize(part.cache->size() + static_cast<std::int64_t>(part.ids.size()));
   rms_norm(context_, hidden, weights_->norm, config_.rms_norm_eps, hidden);
   return hidden;
 }
@@ -109,8 +148,9 @@ void Decoder::top_logits(MatrixView<const float> hidden, std::int64_t k,
 }
 
 // h += o(sub_norm(attention(rope(q), rope(k), v)))
-void Decoder::attention_block(const LayerWeights& layer, std::int64_t index, KvCache& cache,
-                              std::int64_t tokens, ForwardObserver* observer) {
+void Decoder::attention_block(const LayerWeights& layer, std::int64_t index,
+                              std::span<const TextPart> parts, std::int64_t tokens,
+                              ForwardObserver* observer) {
   Workspace& w = *work_;
   const MatrixView<float> hidden = Workspace::view(w.hidden, tokens);
   const MatrixView<float> normed{w.normed.as_mutable<float>(), tokens, config_.hidden_size,
@@ -125,10 +165,16 @@ void Decoder::attention_block(const LayerWeights& layer, std::int64_t index, KvC
   const MatrixView<float> sin = Workspace::view(w.sin, tokens);
   rope(context_, q, config_.head_dim, cos, sin);
   rope(context_, k, config_.head_dim, cos, sin);
-  kv_write(context_, k, v, cache.layer(index), cache.size());
   const MatrixView<float> attended = Workspace::view(w.attended, tokens);
   const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_dim)));
-  attention(context_, q, cache.layer(index), cache.size(), scale, attended);
+  for_parts(parts, [&](const TextPart& part, std::int64_t row) {
+    const auto count = static_cast<std::int64_t>(part.ids.size());
+    const KvLayerView cache = part.cache->layer(index);
+    const std::int64_t first = part.cache->size();
+    kv_write(context_, k.rows_from(row, count), v.rows_from(row, count), cache, first);
+    attention(context_, q.rows_from(row, count), cache, first, scale,
+              attended.rows_from(row, count));
+  });
 
   if (layer.attention_sub_norm.defined())
     rms_norm(context_, attended, layer.attention_sub_norm, config_.rms_norm_eps, attended);

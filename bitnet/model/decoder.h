@@ -27,6 +27,12 @@ class ForwardObserver {
                             QuantizedRows& /*q*/) {}
 };
 
+/// The next tokens of one text, and what was computed of it before.
+struct TextPart {
+  std::span<const std::int32_t> ids;
+  KvCache* cache;
+};
+
 /// Runs one model. The weights are shared and never written; working memory is the decoder's own,
 /// so that several decoders may run the same weights, each on one thread at a time.
 class Decoder {
@@ -49,6 +55,11 @@ class Decoder {
   /// a full context; the cache is as before then.
   MatrixView<const float> forward(std::span<const std::int32_t> ids, KvCache& cache,
                                   ForwardObserver* observer = nullptr);
+  /// The same for several texts, which read the weights once: at most kMaxChunk tokens in all, one
+  /// or more of each text, rows in the order of the parts. Each row has the bits that it has alone.
+  /// Throws also where two parts have one cache.
+  MatrixView<const float> forward(std::span<const TextPart> parts,
+                                  ForwardObserver* observer = nullptr);
 
   /// Logits of rows that forward() returned: out [rows, vocab].
   void logits(MatrixView<const float> hidden, MatrixView<float> out);
@@ -69,8 +80,10 @@ class Decoder {
 
  private:
   struct Workspace;
-  void attention_block(const LayerWeights& layer, std::int64_t index, KvCache& cache,
-                       std::int64_t tokens, ForwardObserver* observer);
+  std::int64_t prepare(std::span<const TextPart> parts);
+  void attention_block(const LayerWeights& layer, std::int64_t index,
+                       std::span<const TextPart> parts, std::int64_t tokens,
+                       ForwardObserver* observer);
   void ffn_block(const LayerWeights& layer, std::int64_t index, std::int64_t tokens,
                  ForwardObserver* observer);
   void linear(const LayerWeights& layer, std::int64_t index, std::span<const Linear> which,

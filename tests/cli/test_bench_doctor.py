@@ -27,6 +27,17 @@ class Bench(ToolTest):
         layer = (256 + 128 + 128 + 256 + 704 + 704) * (52 + 4) + 256 * (154 + 4)
         self.assertEqual(out["bytes_per_token"], 3 * layer + 512 * 256 * 2)
 
+    def test_texts_side_by_side(self):
+        out = self.json("bench", "-m", TINY, "--prefill", "4", "--decode", "6", "--batch", "2,8", "--repeat", "1")
+        self.assertEqual([(r["kind"], r["tokens"], r["texts"]) for r in out["results"]],
+                         [("prefill", 4, 1), ("decode", 6, 1), ("decode", 6, 2), ("decode", 6, 8)])
+        for r in out["results"][1:]:  # a step reads the weights once
+            self.assertAlmostEqual(r["part_of_limit"], r["tokens_per_second"] * out["bytes_per_token"] / r["texts"] /
+                                   out["read_bytes_per_second"], delta=1e-3 * r["part_of_limit"])
+        self.assertIn("decode 6 x 8", self.text("bench", "-m", TINY, "--prefill", "4", "--decode", "6", "--batch", "8",
+                                                "--repeat", "1"))
+        self.fails(2, "512", "bench", "-m", TINY, "--batch", "513")
+
     def test_a_random_shape(self):
         text = self.text("bench", "--shape", "700m", "--prefill", "4", "--decode", "2", "--repeat",
                          "1")

@@ -159,6 +159,45 @@ TEST(CacheGrowth, AClonedCacheGoesOnAlikeAndApart) {
   EXPECT_TRUE(same_bits(last(copy, std::span(ids).subspan(250)), expected));
 }
 
+// Three texts of different lengths, some read in parts, some written token by token.
+TEST_P(ModelIdentity, TextsTogetherEqualEachAlone) {
+  Engine engine(GetParam().folder, 3);
+  Decoder decoder = engine.decoder();
+  constexpr std::array<std::array<std::size_t, 3>, 3> kCounts{{{1, 7, 1}, {4, 1, 1}, {2, 3, 2}}};
+  std::vector<std::vector<std::int32_t>> texts;
+  std::vector<std::vector<float>> got(3);
+  std::vector<KvCache> caches;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const std::vector<std::int32_t> ids = text(20, engine.config().vocab_size);
+    texts.emplace_back(ids.begin() + static_cast<std::ptrdiff_t>(3 * i),
+                       ids.begin() + static_cast<std::ptrdiff_t>(3 * i + 9));
+    caches.emplace_back(engine.config(), 9);
+  }
+  std::array<std::size_t, 3> at{};
+  for (const auto& counts : kCounts) {
+    std::vector<TextPart> parts;
+    for (std::size_t i = 0; i < 3; ++i) {
+      const std::size_t count = std::min(counts[i], texts[i].size() - at[i]);
+      if (count > 0) parts.push_back({std::span(texts[i]).subspan(at[i], count), &caches[i]});
+    }
+    const auto hidden = decoder.forward(parts);
+    std::int64_t row = 0;
+    for (const TextPart& part : parts) {
+      const auto i = static_cast<std::size_t>(part.cache - caches.data());
+      for (std::size_t n = 0; n < part.ids.size(); ++n, ++row)
+        got[i].insert(got[i].end(), hidden.row(row), hidden.row(row) + hidden.cols);
+      at[i] += part.ids.size();
+    }
+    EXPECT_EQ(row, hidden.rows);
+  }
+  for (std::size_t i = 0; i < 3; ++i) {
+    KvCache cache(engine.config(), 9);
+    const auto alone = decoder.forward(std::span(texts[i]).first(at[i]), cache);
+    EXPECT_TRUE(same_bits(got[i], {alone.data, got[i].size()})) << "text " << i;
+    EXPECT_EQ(caches[i].size(), cache.size());
+  }
+}
+
 TEST(SessionIdentity, GoingBackEqualsNeverHavingBeenThere) {
   Engine engine(kTiny, 2);
   Decoder decoder = engine.decoder();
