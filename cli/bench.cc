@@ -105,15 +105,18 @@ class Bench {
         options_(options),
         logits_(static_cast<std::size_t>(decoder.config().vocab_size)) {}
 
+  // Up to the likeliest next token.
   Measurement prefill(std::int64_t tokens) {
+    finish_sketch();
     return measure("prefill", tokens, 1, [&](std::vector<KvCache>& caches) {
       const std::vector<std::int32_t> ids = prompt(tokens);
-      for (std::int64_t at = 0; at < tokens; at += Decoder::kMaxChunk) {
-        const auto count = std::min(Decoder::kMaxChunk, tokens - at);
+      for (std::int64_t at = 0; at < tokens; at += Decoder::kPromptChunk) {
+        const auto count = std::min(Decoder::kPromptChunk, tokens - at);
         const auto hidden = decoder_.forward(
             std::span(ids).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(count)),
             caches[0]);
-        if (at + count == tokens) write_logits(hidden.rows_from(count - 1, 1));
+        if (at + count == tokens)
+          decoder_.top_logits(hidden.rows_from(count - 1, 1), 1, {}, logits_);
       }
     });
   }

@@ -129,7 +129,10 @@ OpenedModel::OpenedModel(const ModelOptions& options)
       }()),
       decoder(loaded.config, loaded.weights, runtime.context()) {
   try {
-    if (options.head == "screened") decoder.screen_head();
+    const auto release = [source = loaded.source](std::span<const std::byte> bytes) {
+      source->release(bytes);
+    };
+    if (options.head == "screened") decoder.screen_head(Decoder::kScreenedHeadBytes, release);
   } catch (const Error& error) {
     if (error.code() != Errc::out_of_memory) throw;  // without a sketch it works too
   }

@@ -48,7 +48,7 @@ std::uint64_t head_sketch_bytes(const TensorList& list) {
 }
 
 Plan make_plan(const TensorList& list, std::int64_t context) {
-  const std::int64_t chunk = std::min(context, Decoder::kMaxChunk);
+  const std::int64_t chunk = std::min(context, Decoder::kPromptChunk);
   const auto logits = static_cast<std::uint64_t>(list.config.vocab_size) * sizeof(float);
   return {context,
           list.in_place_bytes(),

@@ -95,8 +95,8 @@ int logits_main(int argc, const char* const* argv) {
   if (!o.out.empty()) logits.resize(ids.size() * static_cast<std::size_t>(config.vocab_size));
 
   Progress progress("computing");
-  for (std::int64_t at = 0; at < tokens; at += Decoder::kMaxChunk) {
-    const std::int64_t count = std::min(Decoder::kMaxChunk, tokens - at);
+  for (std::int64_t at = 0; at < tokens; at += Decoder::kPromptChunk) {
+    const std::int64_t count = std::min(Decoder::kPromptChunk, tokens - at);
     if (hidden) hidden->begin_chunk(at);
     const auto out = model.decoder.forward(
         std::span(ids).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(count)),

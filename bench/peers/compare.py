@@ -31,7 +31,7 @@ NOTES = [
     "Rivals have Q6_K heads, their fastest, unless said otherwise; ours is the published file: an F16 head, from "
     "which the likeliest token is found exactly by way of a sketch. Rivals' figures beside other settings of ours ('ours with …') "
     "are those of the case itself.",
-    "Decode is from an empty context; of 8 texts 32 tokens each. Peak memory is resident memory with the mapped file. Program start to "
+    "Decode is from an empty context; of 8 texts 32 tokens each, ours with weights of 2 bits. Peak memory is resident memory with the mapped file. Program start to "
     "first token: file cache warm, vocabulary of 128,256 read.",
 ]
 

@@ -32,7 +32,7 @@ class Ours:
         return {"rate": found["results"][0]["tokens_per_second"], "peak": found["peak_memory_bytes"]}
 
     def batch(self, case):
-        found = self.bench(case, "--prefill", 1, "--decode", case.tokens, "--batch", TEXTS)
+        found = self.bench(case, "--prefill", 1, "--decode", case.tokens, "--batch", TEXTS, "--packing", "2bit")
         return {"rate": found["results"][-1]["tokens_per_second"]}
 
     def start(self, case):

@@ -27,8 +27,8 @@ class Meter {
   double window(std::int64_t first, std::int64_t count) {
     KvCache cache(decoder_.config(), std::max<std::int64_t>(count, 1));
     double sum = 0.0;
-    for (std::int64_t at = 0; at < count; at += Decoder::kMaxChunk) {
-      const std::int64_t chunk = std::min(Decoder::kMaxChunk, count - at);
+    for (std::int64_t at = 0; at < count; at += Decoder::kPromptChunk) {
+      const std::int64_t chunk = std::min(Decoder::kPromptChunk, count - at);
       const auto hidden = decoder_.forward(
           tokens_.subspan(static_cast<std::size_t>(first + at), static_cast<std::size_t>(chunk)),
           cache);

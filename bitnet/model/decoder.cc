@@ -131,9 +131,9 @@ void Decoder::logits(MatrixView<const float> hidden, MatrixView<float> out) {
   dense_linear(context_, weights_->head, hidden, out);
 }
 
-void Decoder::screen_head(std::size_t min_bytes) {
+void Decoder::screen_head(std::size_t min_bytes, ReleaseBytes release) {
   if (!screen_ && weights_->head.size_bytes() >= min_bytes && HeadScreen::suits(weights_->head))
-    screen_ = std::make_unique<HeadScreen>(weights_->head, *pool_);
+    screen_ = std::make_unique<HeadScreen>(weights_->head, *pool_, std::move(release));
 }
 
 void Decoder::top_logits(MatrixView<const float> hidden, std::int64_t k,

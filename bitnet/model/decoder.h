@@ -39,6 +39,8 @@ class Decoder {
  public:
   /// At most this many tokens are computed at once.
   static constexpr std::int64_t kMaxChunk = 512;
+  /// So many tokens of a prompt at once are as fast as more, in a quarter of the working memory.
+  static constexpr std::int64_t kPromptChunk = 128;
 
   Decoder(ModelConfig config, std::shared_ptr<const Weights> weights, OpContext context,
           HybridMemoryPool& pool = default_pool());
@@ -66,15 +68,15 @@ class Decoder {
 
   /// From now on top_logits() reads a sketch of the head instead of all of it, where the head suits
   /// (head_screen.h) and has `min_bytes`: a smaller one stays in the caches, where reading costs
-  /// less than screening (8 MB: 12 % of the time of a token lost). The sketch takes half of a
-  /// 16-bit head's memory beside it. Throws Error{out_of_memory}.
-  void screen_head(std::size_t min_bytes = kScreenedHeadBytes);
+  /// less than screening (8 MB: 12 % of the time of a token lost). The sketch takes two fifths of a
+  /// 16-bit head's memory beside it; `release` as in HeadScreen. Throws Error{out_of_memory}.
+  void screen_head(std::size_t min_bytes = kScreenedHeadBytes, ReleaseBytes release = {});
   static constexpr std::size_t kScreenedHeadBytes = std::size_t{64} << 20;
   const HeadScreen* head_screen() const noexcept { return screen_.get(); }
   /// out[id] exactly as logits() gives it for the ids of the k largest, with all that are equal to
   /// the k-th, and for `wanted`; -infinity or exact for the others. `hidden` has one row. The
   /// sketch is made part by part by the first kSketchCalls calls. k >= 1.
-  static constexpr std::int64_t kSketchCalls = 32;
+  static constexpr std::int64_t kSketchCalls = 8;
   void top_logits(MatrixView<const float> hidden, std::int64_t k,
                   std::span<const std::int32_t> wanted, std::span<float> out);
 

@@ -13,6 +13,8 @@
 namespace bitnet {
 namespace {
 
+constexpr std::int64_t kPart =
+    4096;  // rows in memory at once where the head is a file; 2B4T: 21 MB
 constexpr std::int64_t kFewestRows = 4096;  // below, a head is no share worth saving
 
 // Rounding of this file's own sums, in double: far above what they can be wrong by.
@@ -36,7 +38,8 @@ bool HeadScreen::suits(const Tensor& head) noexcept {
          head.rows() >= kFewestRows;
 }
 
-HeadScreen::HeadScreen(const Tensor& head, HybridMemoryPool& pool) : head_(head) {
+HeadScreen::HeadScreen(const Tensor& head, HybridMemoryPool& pool, ReleaseBytes release)
+    : head_(head), release_(std::move(release)) {
   require(suits(head), "HeadScreen: the head does not suit");
   sketch_ = Tensor::allocate(DType::i8, {sketch_tiles::bytes(head.rows(), head.cols())}, pool);
   bounds_.resize(static_cast<std::size_t>(head.rows()));
@@ -47,11 +50,18 @@ std::size_t HeadScreen::bytes_of(std::int64_t rows) const noexcept {
   return static_cast<std::size_t>(sketch_tiles::bytes(rows, head_.cols()));
 }
 
+// Part by part, each given back before the next is read.
 void HeadScreen::extend(const OpContext& context, std::int64_t rows) {
-  const std::int64_t first = sketched_, left = head_.rows() - first;
+  const std::int64_t left = head_.rows() - sketched_;
   if (rows <= 0 || left == 0) return;
-  const std::int64_t count =
-      rows < left ? std::min(sketch_tiles::strips(rows) * sketch_tiles::kRows, left) : left;
+  const std::int64_t end =
+      sketched_ +
+      (rows < left ? std::min(sketch_tiles::strips(rows) * sketch_tiles::kRows, left) : left);
+  while (sketched_ < end) sketch_part(context, std::min(kPart, end - sketched_));
+}
+
+void HeadScreen::sketch_part(const OpContext& context, std::int64_t count) {
+  const std::int64_t first = sketched_;
   std::vector<float> sums(static_cast<std::size_t>(3 * count));
   sketch(context, head_.rows_from(first, count),
          {sketch_.mutable_data() + bytes_of(first), bytes_of(count)}, sums);
@@ -71,6 +81,24 @@ void HeadScreen::extend(const OpContext& context, std::int64_t rows) {
         up(norm(s[1]) * (1 + gamma(head_.cols())) * kSlack);
   }
   sketched_ += count;
+  release(first, count);
+}
+
+void HeadScreen::release(std::int64_t first, std::int64_t count) const {
+  if (!release_ || !head_.borrowed()) return;
+  const auto row = static_cast<std::size_t>(head_.row_stride_bytes());
+  release_({head_.data() + static_cast<std::size_t>(first) * row,
+            static_cast<std::size_t>(count) * row});
+}
+
+// Part by part, each given back before the next is read.
+void HeadScreen::exact_unsketched(const OpContext& context, MatrixView<const float> hidden,
+                                  std::span<float> out) const {
+  for (std::int64_t first = sketched_; first < head_.rows(); first += kPart) {
+    const std::int64_t count = std::min(kPart, head_.rows() - first);
+    exact(context, hidden, first, count, out);
+    release(first, count);
+  }
 }
 
 void HeadScreen::exact(const OpContext& context, MatrixView<const float> hidden, std::int64_t first,
@@ -86,7 +114,7 @@ std::int64_t HeadScreen::top_logits(const OpContext& context, MatrixView<const f
   check_dim("HeadScreen::top_logits", "hidden rows", hidden.rows, 1);
   check_dim("HeadScreen::top_logits", "logits", static_cast<std::int64_t>(out.size()), vocab);
   require(k >= 1, "HeadScreen::top_logits: k is below 1");
-  if (sketched_ < vocab) exact(context, hidden, sketched_, vocab - sketched_, out);
+  exact_unsketched(context, hidden, out);
   if (sketched_ == 0 || k >= vocab) {
     exact(context, hidden, 0, sketched_, out);
     return vocab;
@@ -126,6 +154,11 @@ std::int64_t HeadScreen::top_logits(const OpContext& context, MatrixView<const f
   std::sort(exact_ids_.begin(), exact_ids_.end());
   exact_ids_.erase(std::unique(exact_ids_.begin(), exact_ids_.end()), exact_ids_.end());
   exact_rows(context, hidden, out);
+  kept_rows_ += static_cast<std::int64_t>(exact_ids_.size());
+  if (kept_rows_ >= kKeptRows) {
+    release(0, vocab);
+    kept_rows_ = 0;
+  }
   return vocab - sketched_ + static_cast<std::int64_t>(exact_ids_.size());
 }
 

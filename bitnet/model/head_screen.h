@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -12,6 +13,9 @@
 #include "bitnet/tensor/tensor.h"
 
 namespace bitnet {
+
+/// Tells whoever owns a mapped file that these bytes will not be read soon (ModelSource::release).
+using ReleaseBytes = std::function<void(std::span<const std::byte>)>;
 
 /// The sketch is the head in 6.5 bits a weight (ops/sketch_tiles.h) instead of 16. With w a row, s
 /// its sketch, x the hidden state, y what sketch_dot() makes of it (ops/sketch.h) and every product
@@ -28,8 +32,11 @@ class HeadScreen {
   /// Whether a head of this type and size gains by it: f32, f16 or bf16, whole blocks of 32
   /// columns, 4096 rows or more.
   static bool suits(const Tensor& head) noexcept;
-  /// Nothing is sketched yet. Throws Error{out_of_memory, invalid_argument (unless suits())}.
-  HeadScreen(const Tensor& head, HybridMemoryPool& pool);
+  /// Nothing is sketched yet. With `release`, rows of the head leave memory when they have been
+  /// read, but for those of the last kKeptRows exact products: with the pages around them 32 MB.
+  /// Throws Error{out_of_memory, invalid_argument (unless suits())}.
+  HeadScreen(const Tensor& head, HybridMemoryPool& pool, ReleaseBytes release = {});
+  static constexpr std::int64_t kKeptRows = 512;
 
   /// Sketches up to `rows` more rows; those without a sketch are always computed exactly.
   void extend(const OpContext& context, std::int64_t rows);
@@ -47,6 +54,10 @@ class HeadScreen {
                           std::span<const std::int32_t> wanted, std::span<float> out);
 
  private:
+  void sketch_part(const OpContext& context, std::int64_t count);
+  void exact_unsketched(const OpContext& context, MatrixView<const float> hidden,
+                        std::span<float> out) const;
+  void release(std::int64_t first, std::int64_t count) const;
   void exact(const OpContext& context, MatrixView<const float> hidden, std::int64_t first,
              std::int64_t count, std::span<float> out) const;
   std::size_t bytes_of(std::int64_t rows) const noexcept;
@@ -74,6 +85,8 @@ class HeadScreen {
   std::vector<float> bounds_,
       lengths_;  // the first bracket above and ||s|| (1 + gamma), rounded up
   std::int64_t sketched_ = 0;
+  ReleaseBytes release_;
+  std::int64_t kept_rows_ = 0;  // computed exactly since the last release
   std::vector<Part> parts_;
   std::vector<std::int32_t> exact_ids_;
 };

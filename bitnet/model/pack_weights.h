@@ -15,8 +15,7 @@ enum class TernaryPacking : std::uint8_t {
 
 /// Moves the matrices of all layers, one after the other, where `packing` says so. The model gives
 /// the same bits either way. Nobody may use the weights meanwhile, and nobody may need the 2-bit
-/// form afterwards (convert, inspect). Throws Error{out_of_memory}: some matrices are moved then,
-/// and the model is usable.
+/// form afterwards (convert, inspect). Throws Error{out_of_memory}; the model is as before then.
 void pack_weights(LoadedModel& model, const OpContext& context, TernaryPacking packing,
                   HybridMemoryPool& pool = default_pool());
 

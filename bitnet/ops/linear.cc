@@ -201,17 +201,30 @@ void ternary_linears(const OpContext& context, std::span<const TernaryMatrix* co
   by_lookup(context, w, x, out, scratch);
 }
 
-void pack_for_lookup(const OpContext& context, TernaryMatrix& w, HybridMemoryPool& pool) {
-  const auto run = context.table->pack_lookup;
-  if (!run || !w.codes.defined() || w.granularity == ScaleGranularity::group) return;
-  LookupTiles tiles{{}, w.rows(), w.cols()};
-  require(tiles.cols <= kMaxCols, "pack_for_lookup: more than 2^22 columns");
-  tiles.bytes = Tensor::allocate(DType::i8, {lookup_tiles::bytes(tiles.rows, tiles.cols)}, pool);
-  run({reinterpret_cast<const std::uint8_t*>(w.codes.data()), w.codes.row_stride_bytes(),
-       reinterpret_cast<std::uint8_t*>(tiles.bytes.mutable_data()), tiles.rows, tiles.cols},
+bool can_pack_for_lookup(const OpContext& context, const TernaryMatrix& w) noexcept {
+  return context.table->pack_lookup && w.codes.defined() && w.cols() <= kMaxCols &&
+         w.granularity != ScaleGranularity::group;
+}
+
+void pack_for_lookup(const OpContext& context, TernaryMatrix& w, std::byte* memory,
+                     std::shared_ptr<const void> keeper) {
+  require(can_pack_for_lookup(context, w), "pack_for_lookup: the matrix cannot be moved");
+  context.table->pack_lookup(
+      {reinterpret_cast<const std::uint8_t*>(w.codes.data()), w.codes.row_stride_bytes(),
+       reinterpret_cast<std::uint8_t*>(memory), w.rows(), w.cols()},
       *context.threads);
-  w.tiles = std::move(tiles);
+  const std::int64_t rows = w.rows(), cols = w.cols();
+  w.tiles = {
+      Tensor::borrow(DType::i8, {lookup_tiles::bytes(rows, cols)}, memory, std::move(keeper)), rows,
+      cols};
   w.codes = {};
+}
+
+void pack_for_lookup(const OpContext& context, TernaryMatrix& w, HybridMemoryPool& pool) {
+  if (!can_pack_for_lookup(context, w)) return;
+  const auto memory = std::make_shared<Tensor>(
+      Tensor::allocate(DType::i8, {lookup_tiles::bytes(w.rows(), w.cols())}, pool));
+  pack_for_lookup(context, w, memory->mutable_data(), memory);
 }
 
 void dense_linear(const OpContext& context, const Tensor& w, MatrixView<const float> x,

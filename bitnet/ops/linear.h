@@ -3,7 +3,7 @@
 // activations, embedding rows.
 #pragma once
 
-#include <array>
+#include <memory>
 #include <span>
 
 #include "bitnet/ops/context.h"
@@ -48,6 +48,12 @@ void ternary_linears(const OpContext& context, std::span<const TernaryMatrix* co
 /// such kernels, stay as they are. Throws Error{out_of_memory}; the matrix is as before then.
 void pack_for_lookup(const OpContext& context, TernaryMatrix& w,
                      HybridMemoryPool& pool = default_pool());
+/// Whether it would move this matrix.
+bool can_pack_for_lookup(const OpContext& context, const TernaryMatrix& w) noexcept;
+/// The same into memory of the caller: lookup_tiles::bytes(rows, cols), 64-byte aligned, which
+/// `keeper` keeps alive. Throws Error{invalid_argument} where the matrix cannot be moved.
+void pack_for_lookup(const OpContext& context, TernaryMatrix& w, std::byte* memory,
+                     std::shared_ptr<const void> keeper);
 
 /// out[t][r] = dot16(w[r], x[t]); w: f32, f16, bf16, q8_0, q4_0, q6_k [rows][cols].
 void dense_linear(const OpContext& context, const Tensor& w, MatrixView<const float> x,
