@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent.parent)]
-from report import html, machine, table  # noqa: E402
+from report import files, machine  # noqa: E402
 
 try:
     import numpy
@@ -68,19 +68,22 @@ def make_row(line, quick, rounds):
     if seconds:
         ms["numpy"] = seconds * 1e3
     ours, goal = ms.pop("ours"), line["goal"]
-    row = {"case": f"{line['case']}, {line['threads']} thread{'s' * (line['threads'] > 1)}", "ours": ours, "unit": "ms",
-           "rivals": ms, "ratio": None, "goal": "", "met": None}
+    group = f"{line['threads']} thread{'s' * (line['threads'] > 1)}"
+    row = {"case": f"{line['case']}, {group}", "group": group, "ours": ours, "unit": "ms", "rivals": ms, "ratio": None, "goal": "",
+           "met": None, "margin": None}
     if goal["to"] == "ms":
-        row["goal"], row["met"] = f"\u2264 {goal['value']:g} ms", ours <= goal["value"]
+        row["goal"], row["margin"] = f"\u2264 {goal['value']:g} ms", goal["value"] / ours
     elif goal["to"]:
         row["goal"] = f"\u2265 {goal['value']:.2g}\u00d7 {goal['to']}"
         if goal["to"] in ms:
             row["ratio"] = ms[goal["to"]] / ours
-            row["met"] = row["ratio"] >= goal["value"]
+            row["margin"] = row["ratio"] / goal["value"]
     elif "limit" in ms:
         row["ratio"] = ms["limit"] / ours
     if quick:
-        row["met"] = None
+        row["margin"] = None
+    if row["margin"] is not None:
+        row["met"] = row["margin"] >= 1
     return row
 
 
@@ -96,6 +99,7 @@ def main():
     wide = "avx512" in Path("/proc/cpuinfo").read_text() and environment.get("BITNET_ISA", "") in ("", "avx512vnni")
     if platform.machine() == "x86_64":
         environment["OPENBLAS_CORETYPE"] = "SkylakeX" if wide else "Haswell"
+    stamp = machine.describe()
     rows = []
     for threads in (1, 2):
         command = [str(arguments.binary), "--threads", str(threads), "--rounds", str(arguments.rounds)]
@@ -109,13 +113,9 @@ def main():
             sys.exit(f"compare.py: {arguments.binary} ended with {run.returncode}")
     versions = {"numpy": numpy.__version__ if numpy else "not installed",
                 "OpenBLAS": "beside it" if any("OpenBLAS" in row["rivals"] for row in rows) else "not installed"}
-    report = {**machine.describe(), "quick": arguments.quick, "isa": environment.get("BITNET_ISA", ""),
-              "versions": versions, "rows": rows}
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "ops.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
-    (arguments.out / "ops.html").write_text(html.page("Ops against rivals and limits", report, RIVALS, NOTES))
-    print(table.text(rows, RIVALS))
-    print(f"written: {arguments.out}/ops.json, {arguments.out}/ops.html")
+    files.write(arguments.out, "ops", {
+        "title": "Ops against rivals and limits", **stamp, "quick": arguments.quick, "isa": environment.get("BITNET_ISA", ""),
+        "versions": versions, "rivals": RIVALS, "notes": NOTES, "rows": rows})
 
 
 if __name__ == "__main__":
