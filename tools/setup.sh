@@ -12,7 +12,11 @@ case $goal in
   check) packages=(clang-format python3) ;;
   bench) packages+=(python3) ;;
   bench-memory) packages+=(libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev python3) ;;
-  bench-ops) packages+=(libopenblas-dev python3 python3-numpy) ;;
+  bench-ops)
+    packages+=(libopenblas-dev python3 python3-numpy)
+    # oneDNN is packaged for some machines alone.
+    if [ "$(dpkg --print-architecture)" = amd64 ]; then packages+=(libdnnl-dev); fi
+    ;;
   lint) packages+=(libgtest-dev libgmock-dev clang-format clang-tidy-19 python3) ;;
   *) echo "usage: tools/setup.sh build|test|check|lint|bench|bench-memory|bench-ops" >&2 && exit 2 ;;
 esac

@@ -65,5 +65,6 @@ void stream_cases(Harness& harness);
 void row_cases(Harness& harness);
 void attention_cases(Harness& harness);
 void view_cases(Harness& harness);
+void denormal_cases(Harness& harness);
 
 }  // namespace bench
