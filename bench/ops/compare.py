@@ -27,7 +27,7 @@ except ImportError:
 RIVALS = ["OpenBLAS", "oneDNN", "numpy", "STREAM", "read twice", "plain loop", "normal numbers", "limit"]
 NOTES = [
     "Milliseconds, medians of rounds in which ours and the others run in turn, in one process. The ratio is the other's "
-    "time over ours: higher is better.",
+    "time over ours: higher is better. With two threads each, ours and the rivals', has a CPU of its own.",
     "limit: bytes or operations of the case at the rate that this machine showed for reading memory, for float "
     "multiply-adds or for int8 dot products, with as many threads; of the GEMV in L2 70 GB/s a thread. STREAM: its "
     "scale (one input) or add (two inputs) loop. normal numbers: our time for them where the case is of denormals.",

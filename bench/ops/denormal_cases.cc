@@ -32,6 +32,7 @@ void pair_case(Harness& h, const std::string& name, const Numbers& x,
 
 // 256 KB, from the second-level cache: memory hides nothing.
 void denormal_cases(Harness& h) {
+  if (h.threads() > 1) return;  // a matter of one core
   const auto c = h.runtime.context();
   const std::int64_t rows = h.quick() ? 1 : 16, cols = h.quick() ? 64 : 4096;
   const Numbers x(c, {rows, cols}, 21), y(c, {rows, cols}, 22), w(c, {cols, 64}, 23);
@@ -54,6 +55,11 @@ void denormal_cases(Harness& h) {
                                  {"pow", BinaryOp::pow}})
     pair_case(h, name, x, [&, which = op](const Tensor& t) {
       ops::binary(c, which, t, &t == &x.normal ? y.normal : y.denormal, out.mutable_view());
+    });
+  for (const auto& [name, op] : {std::pair{"mul by normal numbers", BinaryOp::mul},
+                                 {"div by normal numbers", BinaryOp::div}})
+    pair_case(h, name, x, [&, which = op](const Tensor& t) {
+      ops::binary(c, which, t, y.normal, out.mutable_view());
     });
   for (const auto& [name, op] :
        {std::pair{"sum", ReduceOp::sum}, {"max", ReduceOp::max}, {"norm2", ReduceOp::norm2}})
