@@ -8,7 +8,9 @@ PROMPT ?= river
 # CMake reads it when a build folder is made: every stage compiles through ccache where it is installed.
 export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
 
-.PHONY: help setup build run test check bench bench-memory bench-ops bench-peers install clean
+# Two benches at once would measure each other.
+.NOTPARALLEL:
+.PHONY: help setup build run test check bench bench-inference bench-memory bench-ops bench-peers install clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 21
@@ -34,8 +36,12 @@ check: ## format, layers, budgets; LINT=1 adds clang-tidy
 	@tools/setup.sh $(if $(filter 1,$(LINT)),lint,check)
 	@tools/check $(if $(filter 1,$(LINT)),--lint)
 
-bench: build ## measure the model engine on this machine (2B4T's shape, random weights)
-	@$(BUILD)/bin/bitnet bench --shape 2b4t
+bench: bench-inference bench-ops bench-memory ## run all three benches (20 minutes) and put them on one page: bench-results/index.html
+	@/usr/bin/python3 bench/page.py
+
+bench-inference: build ## measure the model engine (2B4T's shape, random weights; 4 minutes); bench-results/inference.html
+	@tools/setup.sh bench
+	@/usr/bin/python3 bench/inference/compare.py $(BUILD)/bin/bitnet
 
 bench-memory: ## compare the memory pool with other allocators (7 minutes); bench-results/memory.html
 	@tools/setup.sh bench-memory

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# Installs what is missing: tools/setup.sh build|test|check|lint|bench-memory|bench-ops|bench-peers. Debian packages through apt (root
-# or sudo), Python packages for test oracles into build/venv. Does nothing, fast, when all is there.
+# Installs what is missing: tools/setup.sh build|test|check|lint|bench|bench-memory|bench-ops|bench-peers. Debian packages through apt
+# (root or sudo), Python packages for test oracles into build/venv. Does nothing, fast, when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 goal=${1:-build}
@@ -10,11 +10,16 @@ packages=(g++ cmake ninja-build nlohmann-json3-dev libcli11-dev libedit-dev libz
 case $goal in
   build | test) ;;
   check) packages=(clang-format python3) ;;
+  bench) packages+=(python3) ;;
   bench-memory) packages+=(libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev python3) ;;
-  bench-ops) packages+=(libopenblas-dev python3 python3-numpy) ;;
+  bench-ops)
+    packages+=(libopenblas-dev python3 python3-numpy)
+    # oneDNN is packaged for some machines alone.
+    if [ "$(dpkg --print-architecture)" = amd64 ]; then packages+=(libdnnl-dev); fi
+    ;;
   bench-peers) packages+=(python3 python3-numpy python3-venv) ;;
   lint) packages+=(libgtest-dev libgmock-dev clang-format clang-tidy-19 python3) ;;
-  *) echo "usage: tools/setup.sh build|test|check|lint|bench-memory|bench-ops|bench-peers" >&2 && exit 2 ;;
+  *) echo "usage: tools/setup.sh build|test|check|lint|bench|bench-memory|bench-ops|bench-peers" >&2 && exit 2 ;;
 esac
 if [ "$goal" = test ]; then
   packages+=(libgtest-dev libgmock-dev googletest clang-19 libclang-rt-19-dev g++-aarch64-linux-gnu qemu-user

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
-from report import html, machine, table  # noqa: E402
+from report import files, machine  # noqa: E402
 from rows import make_rows  # noqa: E402
 
 RIVALS = ["tcmalloc", "mimalloc", "jemalloc", "glibc"]
@@ -79,24 +79,20 @@ def main():
     if "ours" not in binaries:
         sys.exit(f"compare.py: no bench_memory_ours in {arguments.folder}")
     versions = {name: run(path, "version", timeout=60)[0]["version"].split("-")[0] for name, path in binaries.items()}
+    stamp = machine.describe()
     flags = ["--quick"] if arguments.quick else []
     medians = measure(binaries, 1 if arguments.quick else arguments.rounds, flags, 300)
     for name in RIVALS:
         medians.setdefault(name, {})
     rows = make_rows(medians, RIVALS)
     if arguments.quick:
-        rows = [{**row, "met": None} for row in rows]
-    report = {**machine.describe(), "quick": arguments.quick,
-              "versions": {name: versions.get(name, "not installed") for name in found},
-              "rows": rows}
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "memory.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
-    (arguments.out / "memory.html").write_text(html.page("Memory pool against other allocators", report, RIVALS, NOTES))
-    print(table.text(report["rows"], RIVALS))
+        rows = [{**row, "met": None, "margin": None} for row in rows]
+    files.write(arguments.out, "memory", {
+        "title": "Memory pool against other allocators", **stamp, "quick": arguments.quick,
+        "versions": {name: versions.get(name, "not installed") for name in found}, "rivals": RIVALS, "notes": NOTES, "rows": rows})
     missing = [name for name in RIVALS if name not in binaries]
     if missing:
         print("not installed:", ", ".join(missing))
-    print(f"written: {arguments.out}/memory.json, {arguments.out}/memory.html")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "bench/ops/harness.h"
 
+#include <sched.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <random>
 #include <thread>
 
@@ -22,7 +27,38 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+// CPUs that this process may use.
+std::vector<std::size_t> usable_cpus() {
+  cpu_set_t set;
+  std::vector<std::size_t> cpus;
+  if (sched_getaffinity(getpid(), sizeof set, &set) == 0)
+    for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+      if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  return cpus;
+}
+
+void run_on(pid_t thread, std::size_t cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  sched_setaffinity(thread, sizeof set, &set);  // refused: as before
+}
+
 }  // namespace
+
+// The main thread on the first CPU, all others in turn on the rest: the workers of a library come
+// one behind the other, and of several libraries one works at a time.
+void Harness::place_threads() {
+  static const std::vector<std::size_t> cpus = usable_cpus();
+  if (threads_ < 2 || cpus.size() < static_cast<std::size_t>(threads_)) return;
+  int others = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
+    const pid_t thread = std::atoi(entry.path().filename().c_str());
+    if (thread != getpid())
+      run_on(thread, cpus[static_cast<std::size_t>(1 + others++ % (threads_ - 1))]);
+  }
+  run_on(getpid(), cpus[0]);
+}
 
 double Harness::seconds_of(const Work& work) const {
   const double least = options_.quick ? 0.0 : 0.01;
@@ -47,7 +83,9 @@ void Harness::run(const std::string& name, const Work& ours,
                   double limit_seconds) {
   if (!wants(name)) return;
   std::map<std::string, std::vector<double>> samples;
-  ours();  // memory and caches as in use
+  ours();  // memory and caches as in use, and workers there
+  for (const auto& [rival, work] : others) work();
+  place_threads();
   const int rounds = options_.quick ? 1 : options_.rounds;
   for (int round = 0; round < rounds; ++round) {
     samples["ours"].push_back(seconds_of(ours));

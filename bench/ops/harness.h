@@ -37,7 +37,8 @@ class Harness {
 
   /// Times `ours` and each of `others` (by name) in turn; `limit_seconds`: the least that the
   /// machine allows, where it is known. Medians of the rounds; each round repeats until 10 ms have
-  /// passed.
+  /// passed. With several threads each has a CPU of its own, ours and the others': a virtual
+  /// machine at times leaves two on one for seconds.
   void run(const std::string& name, const Work& ours, const std::map<std::string, Work>& others,
            const Goal& goal, double limit_seconds = 0.0);
   bool wants(const std::string& name) const { return name.rfind(options_.only, 0) == 0; }
@@ -49,6 +50,7 @@ class Harness {
 
  private:
   void measure_limits();
+  void place_threads();
   double seconds_of(const Work& work) const;
 
   Options options_;
@@ -65,5 +67,6 @@ void stream_cases(Harness& harness);
 void row_cases(Harness& harness);
 void attention_cases(Harness& harness);
 void view_cases(Harness& harness);
+void denormal_cases(Harness& harness);
 
 }  // namespace bench

@@ -25,4 +25,5 @@ int main(int argc, char** argv) {
   bench::row_cases(harness);
   bench::attention_cases(harness);
   bench::view_cases(harness);
+  bench::denormal_cases(harness);
 }

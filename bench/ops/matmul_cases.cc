@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Matrix products of floats against OpenBLAS, of int8 against the dot instruction's peak.
+// Matrix products of floats against OpenBLAS and oneDNN, of int8 against the dot instruction's
+// peak.
 #include "bench/ops/harness.h"
 #include "bitnet/ops/matmul.h"
 
 #ifdef BITNET_BENCH_OPENBLAS
 #include <cblas.h>
+#endif
+#ifdef BITNET_BENCH_ONEDNN
+#include <dnnl.h>
 #endif
 
 namespace bench {
@@ -38,6 +42,13 @@ void float_case(Harness& h, const Size& s, bool transposed) {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, transposed ? CblasTrans : CblasNoTrans, int(s.m),
                 int(s.n), int(s.k), 1.0f, a.as<float>(), int(s.k), b.as<float>(),
                 int(transposed ? s.k : s.n), 0.0f, other.as_mutable<float>(), int(s.n));
+  };
+#endif
+#ifdef BITNET_BENCH_ONEDNN
+  // As many threads as OMP_NUM_THREADS says.
+  rivals["oneDNN"] = [&] {
+    dnnl_sgemm('N', transposed ? 'T' : 'N', s.m, s.n, s.k, 1.0f, a.as<float>(), s.k, b.as<float>(),
+               transposed ? s.k : s.n, 0.0f, other.as_mutable<float>(), s.n);
   };
 #endif
   const double flops = 2.0 * double(s.m) * double(s.n) * double(s.k);

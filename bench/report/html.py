@@ -1,63 +1,111 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Rows as one HTML page without scripts or other files; colours follow the reader's light or dark mode."""
+"""Reports as HTML pages without scripts or other files: one report, or an index of several.
+
+A report is a dict: title, machine, commit, date, rows, and if it likes rivals (in order), notes, quick, versions
+{name: version}. A row: case, ours, unit, rivals {name: figure}, ratio, goal (text), met (true, false or null: no goal), and if
+it likes margin (how many times better than the goal; 1 or more: met) and group (a heading above it and the rows that follow).
+"""
 from html import escape
 
 from . import plot
+from .checks import checked
+from .style import STYLE
 from .table import number, rival, verdict
 
-STYLE = """
-:root{color-scheme:light dark;--paper:#fcfcfb;--ink:#1b1b1a;--soft:#6b6a66;--line:#dddcd7;--ours:#1f6fb2;--rival:#b9b7b0;
---good:#1a7f37;--bad:#b3261e}
-@media(prefers-color-scheme:dark){:root{--paper:#161615;--ink:#ecebe7;--soft:#a3a19a;--line:#383733;--ours:#6cb4ee;
---rival:#5f5d57;--good:#57c271;--bad:#ff8a80}}
-body{background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:84rem;padding:0 1rem}
-h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2.2rem 0 .6rem}
-.stamp,.note,.empty{color:var(--soft)}.note{max-width:56rem;margin:.4rem 0}
-.scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}
-td,th{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
-td:first-child,th:first-child,.goal{text-align:left}.goal{white-space:normal;min-width:9rem}th{font-weight:600;color:var(--soft)}
-.ours{color:var(--ours);font-weight:600}.met{color:var(--good)}.missed{color:var(--bad);font-weight:600}
-.plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(22rem,1fr));gap:1.2rem 2rem}
-figure{margin:0}figcaption{font-weight:600;margin-bottom:.2rem}svg{width:100%;height:auto;display:block}
-svg text{font:12px system-ui,sans-serif;fill:var(--ink)}svg .soft{fill:var(--soft)}
-svg .bar{fill:var(--rival)}svg .bar.own{fill:var(--ours)}
-"""
+
+def score(report):
+    """(rows that met their goals, rows that have one)"""
+    judged = [row["met"] for row in report["rows"] if row["met"] is not None]
+    return sum(judged), len(judged)
 
 
-def line(row, rivals):
-    # A goal with several rivals breaks between them.
-    goal = escape(row["goal"]).replace(" ", "&nbsp;").replace(",&nbsp;", ", ")
-    cells = [f"<td>{escape(row['case'])}</td>", f"<td class=ours>{number(row['ours'])}</td>", f"<td>{escape(row['unit'])}</td>"]
+def line(row, rivals, judged):
+    group, margin = row.get("group"), row.get("margin")
+    case = row["case"].removesuffix(f", {group}")
+    cells = [f"<td>{escape(case)}</td>", f"<td class=ours>{number(row['ours'])}</td>", f"<td class=text>{escape(row['unit'])}</td>",
+             f"<td>{number(row['ratio'])}</td>"]
+    if judged:
+        # A goal with several rivals breaks between them.
+        goal = escape(row["goal"]).replace(" ", "&nbsp;").replace(",&nbsp;", ", ")
+        cells += [f"<td>{plot.margin_bar(margin) if margin is not None else ''}</td>",
+                  f"<td class={verdict(row).lower() or 'open'}>{verdict(row)}</td>", f'<td class="text goal">{goal}</td>']
     cells += [f"<td>{rival(row, name)}</td>" for name in rivals]
-    cells += [f"<td>{number(row['ratio'])}</td>", f"<td class={verdict(row).lower() or 'open'}>{verdict(row)}</td>",
-              f"<td class=goal>{goal}</td>"]
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def page(title, report, rivals, notes):
-    """report: machine, commit, date, quick, versions {name: version}, rows."""
-    rows = report["rows"]
-    judged = [row for row in rows if row["met"] is not None]
-    met = sum(row["met"] for row in judged)
+def figures(report):
+    rivals = report["rivals"]
+    judged = any(row["goal"] for row in report["rows"])
+    columns = ["case", "ours", "unit", "ratio", *(["\u00bc \u2190 goal \u2192 4", "", "goal"] if judged else []), *rivals]
+    head = "".join(f"<th{' class=text' if name in ('unit', 'goal') else ''}>{escape(name)}</th>" for name in columns)
+    lines, group = [], None
+    for row in report["rows"]:
+        if row.get("group") != group:
+            group = row.get("group")
+            lines.append(f'<tr class=group><th colspan={len(columns)}>{escape(group or "")}</th></tr>')
+        lines.append(line(row, rivals, judged))
+    return (f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>\n{chr(10).join(lines)}\n</tbody></table></div>')
+
+
+def stamp(report):
     versions = ", ".join(f"{name}: {version}" for name, version in report["versions"].items())
     quick = "<p class=missed>A quick run: its figures mean nothing.</p>" if report["quick"] else ""
-    plots = "".join(plot.bars(row, rivals) for row in rows if any(row["rivals"].get(name) for name in rivals))
-    head = "".join(f"<th{' class=goal' if name == 'goal' else ''}>{escape(name)}</th>"
-                   for name in ["case", "ours", "unit", *rivals, "ratio", "", "goal"])
+    return (f"<p class=\"stamp\">{escape(report['machine'])}<br>commit {escape(report['commit'])}, {escape(report['date'])}"
+            f"<br>{escape(versions)}</p>\n{quick}")
+
+
+def body(report, folded):
+    """Score, notes, table and plots; the plots case by case behind a button where `folded`."""
+    met, judged = score(report)
+    margins = [row["margin"] for row in report["rows"] if row.get("margin") is not None]
+    rivals = report["rivals"]
+    bars = "\n".join(plot.bars(row, rivals) for row in report["rows"]
+                     if row["ours"] is not None and any(row["rivals"].get(name) for name in rivals))
+    cases = f'<div class="plots">\n{bars}\n</div>' if bars else ""
+    if cases and folded:
+        cases = f"<details><summary>Case by case: ours beside the others</summary>\n{cases}\n</details>"
+    elif cases:
+        cases = f"<h2>Case by case</h2>\n{cases}"
+    return f"""{f'<p><b>{met} of {judged} goals met.</b></p>' if judged else ''}
+{''.join(f'<p class="note">{escape(note)}</p>' for note in report['notes'])}
+{plot.margins(margins) if margins else ''}
+{figures(report)}
+{cases}"""
+
+
+def document(title, content):
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>
 <style>{STYLE}</style></head><body>
 <h1>{escape(title)}</h1>
-<p class="stamp">{escape(report['machine'])}<br>commit {escape(report['commit'])}, {escape(report['date'])}<br>{escape(versions)}</p>
-{quick}<p><b>{met} of {len(judged)} goals met.</b></p>
-{''.join(f'<p class="note">{escape(note)}</p>' for note in notes)}
-<h2>Figures</h2>
-<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>
-{chr(10).join(line(row, rivals) for row in rows)}
-</tbody></table></div>
-<h2>Case by case</h2>
-<div class="plots">
-{plots}
-</div>
+{content}
 </body></html>
 """
+
+
+def page(title, report, rivals, notes):
+    """One report as a page of its own."""
+    report = checked({**report, "rivals": rivals, "notes": notes}, title)
+    return document(title, stamp(report) + body(report, folded=False))
+
+
+def index(title, reports):
+    """Several checked reports, {name: report}, as one page: first how many goals each met, then a section for each."""
+    lines = []
+    for name, report in reports.items():
+        met, judged = score(report)
+        lines.append(f'<tr><td><a href="#{escape(name)}">{escape(report["title"])}</a></td><td>{len(report["rows"])}</td>'
+                     f'<td>{met if judged else "-"}</td><td class={"missed" if judged > met else "met"}>{judged - met if judged else "-"}</td>'
+                     f'<td class=text>{escape(report["commit"])}</td><td class=text>{escape(report["date"])}</td></tr>')
+    sections = "\n".join(f'<section id="{escape(name)}"><h2>{escape(report["title"])}</h2>\n{stamp(report)}{body(report, folded=True)}'
+                         "</section>" for name, report in reports.items())
+    machines = sorted({report["machine"].split(", load")[0] for report in reports.values()})
+    commits = {report["commit"] for report in reports.values()}
+    mixed = "" if len(machines) == len(commits) == 1 else "<p class=missed>The sections are not of one machine and commit.</p>"
+    return document(title, f"""<p class="stamp">{escape('; '.join(machines))}<br>commit {escape(', '.join(sorted(commits)))}</p>
+{mixed}<div class="scroll"><table><thead><tr><th>bench</th><th>rows</th><th>goals met</th><th>missed</th>
+<th class=text>commit</th><th class=text>date</th></tr></thead><tbody>
+{chr(10).join(lines)}
+</tbody></table></div>
+<p class="note">The bar of a row starts at its goal: to the right as many times better, to the left as many times worse.</p>
+{sections}""")

@@ -3,9 +3,11 @@
 
 
 def number(value):
-    """Three significant digits; a dash where there is none."""
+    """Three significant digits, of 0.1 to 1 two; a dash where there is none."""
     if value is None:
         return "-"
+    if 0 < abs(value) < 0.1:
+        return f"{value:.3g}"
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     return f"{value:,.{digits}f}"
 

@@ -64,6 +64,24 @@ TEST_F(MatmulOp, LargeEnoughForAllBlocks) {
 }
 
 // The result as a part of a larger tensor: nothing around it changes, whatever tiles reach over.
+// Rows up to and beyond those for which b is not packed, or packed as it is for few rows; more
+// depth than is packed at once.
+TEST_F(MatmulOp, FewRowsOfDeepProducts) {
+  for (const std::int64_t m : {5, 40, 128, 129, 256, 257}) {
+    const std::int64_t k = m < 50 ? 2700 : 300, n = 37;
+    const Tensor a = random({m, k}), b = random({k, n});
+    const Doubles expected = defined(values(a), values(b), m, n, k);
+    for (const int storage : {0, 1, 2}) {
+      const Awkward view(b, storage);
+      ASSERT_EQ(values(matmul(c_, a, view.view)), expected) << m << " " << storage;
+    }
+    // Columns of a wider matrix.
+    const Tensor wide = random({k, n + 11});
+    const TensorView part = wide.view().slice(1, {3, 3 + n});
+    ASSERT_EQ(values(matmul(c_, a, part)), defined(values(a), values(part), m, n, k)) << m;
+  }
+}
+
 TEST_F(MatmulOp, NothingBesideTheResultIsWritten) {
   for (const DType type : {DType::f32, DType::bf16, DType::i8})
     for (const auto& [m, n, k] :

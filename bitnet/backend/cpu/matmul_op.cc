@@ -18,8 +18,14 @@ static_assert(kMatmulChain == kMatmulBlock);
 // was 3 % slower.
 constexpr std::int64_t kDepth = 4 * kMatmulBlock;
 constexpr std::int64_t kColumns = 128;
-constexpr std::int64_t kRows = 2016;    // packed at once: 8 MB; a multiple of 4, 6 and 14
-constexpr std::int64_t kFewRows = 4;    // not packed: b is read once in any case
+constexpr std::int64_t kRows = 2016;  // packed at once: 8 MB; a multiple of 4, 6 and 14
+constexpr std::int64_t kFewRows = 4;  // not packed: b is read once in any case
+// Up to so many rows a panel of b does not pay what it costs to pack: rows of floats are read where
+// they lie, a chain deep and a tile wide at a time (32 KB), the next while this one is used.
+constexpr std::int64_t kLooseRows = 256;
+// Up to so many rows a transposed b is packed a tile wide and this deep (320 KB): long stretches of
+// its rows, which come from memory as they are packed.
+constexpr std::int64_t kSlimRows = 128, kSlimDepth = 10 * kMatmulBlock;
 constexpr double kAloneWork = 1 << 18;  // products: some 2 us of one core
 
 // Rows `m` and columns `n` of one matrix of the batch.
@@ -118,12 +124,48 @@ void pack_rows(const Piece& p, std::int64_t i, std::int64_t k, std::int64_t rows
                     rows - whole, panels + whole * deep});
 }
 
+// How packed_piece() goes through b.
+struct Blocks {
+  std::int64_t depth, columns;  // packed at once
+  bool loose;                   // whole tiles of columns are not packed
+};
+
+Blocks blocks_of(const Piece& p) {
+  const bool rows_of_floats = p.args.b.dtype == DType::f32 && p.args.b_col == 4;
+  if (rows_of_floats && p.m.size() <= kLooseRows) return {kMatmulBlock, p.kernels.columns, true};
+  const bool transposed = p.args.b_col != info(p.args.b.dtype).block_bytes;
+  if (transposed && p.m.size() <= kSlimRows) return {kSlimDepth, p.kernels.columns, false};
+  return {kDepth, kColumns, false};
+}
+
+// Sums of rows x columns of b's `deep` rows from (k, j) on, packed to `panels` or where they lie.
+void add_block(const Piece& p, const Blocks& blocks, const float* a, std::int64_t rows,
+               std::int64_t height, std::int64_t k, std::int64_t deep, Slice j, float* panels,
+               float* sums, std::int64_t stride) {
+  const MatmulKernels& kernels = p.kernels;
+  const bool loose = blocks.loose && j.size() == kernels.columns;
+  if (!loose)
+    kernels.pack({p.b_at(k, j.begin), p.args.b.dtype, p.args.b_col, p.args.b_row, j.size(), deep,
+                  kernels.columns, panels});
+  const float* b = loose ? reinterpret_cast<const float*>(p.b_at(k, j.begin)) : panels;
+  const bool first = k == 0;
+  for_tiles(rows, height, j.size(), kernels.columns, false, sums, stride, first,
+            [&](auto row, auto column, auto high, float* to, auto to_stride) {
+              TileRun run{a + row * deep, b + column * deep, deep, to, to_stride, first};
+              if (!loose) return kernels.tile[high](run);
+              run.b_step = p.args.b_row / 4;
+              run.ahead = row == 0 ? kernels.columns : 0;
+              kernels.loose_tile[high](run);
+            });
+}
+
 void packed_piece(const Piece& p) {
   const MatmulArgs& args = p.args;
   const MatmulKernels& kernels = p.kernels;
-  const std::int64_t deepest = std::min(kDepth, args.k);
+  const Blocks blocks = blocks_of(p);
+  const std::int64_t deepest = std::min(blocks.depth, args.k);
   const std::int64_t most_rows = std::min(kRows, p.m.size());
-  const std::int64_t most_columns = round_up(std::min(kColumns, p.n.size()), kernels.columns);
+  const std::int64_t most_columns = round_up(std::min(blocks.columns, p.n.size()), kernels.columns);
   // Sums that cannot stay in `out` until they are finished have a block of their own.
   const bool apart = args.out.dtype != DType::f32;
   const std::int64_t a_floats = most_rows * deepest + 16, b_floats = most_columns * deepest + 16;
@@ -137,20 +179,12 @@ void packed_piece(const Piece& p) {
     const std::int64_t height = ceil_div(rows, ceil_div(rows, kernels.rows));
     float* sums = apart ? own : reinterpret_cast<float*>(p.out_at(i, p.n.begin));
     const std::int64_t stride = apart ? p.n.size() : args.out_row / 4;
-    for (std::int64_t k = 0; k < args.k; k += kDepth) {
-      const std::int64_t deep = std::min(kDepth, args.k - k);
+    for (std::int64_t k = 0; k < args.k; k += blocks.depth) {
+      const std::int64_t deep = std::min(blocks.depth, args.k - k);
       pack_rows(p, i, k, rows, height, deep, a);
-      for (std::int64_t j = p.n.begin; j < p.n.end; j += kColumns) {
-        const std::int64_t columns = std::min(kColumns, p.n.end - j);
-        kernels.pack({p.b_at(k, j), args.b.dtype, args.b_col, args.b_row, columns, deep,
-                      kernels.columns, b});
-        const bool first = k == 0;
-        for_tiles(
-            rows, height, columns, kernels.columns, false, sums + (j - p.n.begin), stride, first,
-            [&](auto row, auto column, auto high, float* to, auto to_stride) {
-              kernels.tile[high]({a + row * deep, b + column * deep, deep, to, to_stride, first});
-            });
-      }
+      for (std::int64_t j = p.n.begin; j < p.n.end; j += blocks.columns)
+        add_block(p, blocks, a, rows, height, k, deep, {j, std::min(j + blocks.columns, p.n.end)},
+                  b, sums + (j - p.n.begin), stride);
     }
     if (!needs_finish(args)) continue;
     for (std::int64_t r = 0; r < rows; ++r)

@@ -22,6 +22,7 @@ struct Mask16 {
     const __m256 all = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
     return {_mm256_xor_ps(a, all), _mm256_xor_ps(b, all)};
   }
+  bool all() const { return _mm256_movemask_ps(_mm256_and_ps(a, b)) == 0xff; }
   static Mask16 load(const std::uint8_t* p) {
     const __m128i zero =
         _mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), _mm_setzero_si128());

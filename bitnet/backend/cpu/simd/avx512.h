@@ -15,6 +15,7 @@ struct Mask16 {
   friend Mask16 operator&(Mask16 a, Mask16 b) { return {_kand_mask16(a.m, b.m)}; }
   friend Mask16 operator|(Mask16 a, Mask16 b) { return {_kor_mask16(a.m, b.m)}; }
   Mask16 operator!() const { return {_knot_mask16(m)}; }
+  bool all() const { return m == 0xffff; }
   static Mask16 load(const std::uint8_t* p) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return {_mm_test_epi8_mask(bytes, bytes)};

@@ -40,12 +40,26 @@ static inline V exp(V x) {
   return V::scale_by_power_of_2(exp_polynomial(r), n);
 }
 
+/// e^(x + low) as below, for x in [-125, 87] or NaN.
+template <class V>
+static inline V exp_within(V x, V low) {
+  V n;
+  const V r = exp_reduce(x, &n) + low;
+  return V::scale_by_power_of_2(exp_polynomial(r), n);
+}
+
+/// e^(x + low scale), likewise.
+template <class V>
+static inline V exp_within(V x, V low, V scale) {
+  V n;
+  const V r = V::fma(low, scale, exp_reduce(x, &n));
+  return V::scale_by_power_of_2(exp_polynomial(r), n);
+}
+
 /// e^(x + low), |low| a few units in the last place of x: for arguments that one float cannot hold.
 template <class V>
 static inline V exp(V x, V low) {
-  V n;
-  const V r = exp_reduce(exp_clamp(x), &n) + low;
-  return V::scale_by_power_of_2(exp_polynomial(r), n);
+  return exp_within(exp_clamp(x), low);
 }
 
 }  // namespace bitnet::cpu

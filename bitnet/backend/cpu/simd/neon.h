@@ -21,6 +21,9 @@ struct Mask16 {
             vorrq_u32(x.q3, y.q3)};
   }
   Mask16 operator!() const { return {vmvnq_u32(q0), vmvnq_u32(q1), vmvnq_u32(q2), vmvnq_u32(q3)}; }
+  bool all() const {
+    return vminvq_u32(vandq_u32(vandq_u32(q0, q1), vandq_u32(q2, q3))) == 0xffffffffu;
+  }
   static Mask16 load(const std::uint8_t* p) {
     const uint8x16_t q = vld1q_u8(p);
     const int8x16_t set = vreinterpretq_s8_u8(vtstq_u8(q, q));

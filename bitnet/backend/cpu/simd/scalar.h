@@ -19,6 +19,11 @@ struct Mask16 {
   Mask16 operator!() const {
     return map([&](int i) { return !lane[i]; });
   }
+  bool all() const {
+    for (const bool x : lane)
+      if (!x) return false;
+    return true;
+  }
   /// Which of 16 bytes are not 0.
   static Mask16 load(const std::uint8_t* p) {
     return map([&](int i) { return p[i] != 0; });

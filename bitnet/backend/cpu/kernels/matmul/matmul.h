@@ -31,6 +31,8 @@ struct TileRun {
   float* out;  // [tile rows][out_stride]
   std::int64_t out_stride;
   bool first;
+  // Of tiles straight from b alone: floats from one depth to the next, and to what is read next.
+  std::int64_t b_step = 0, ahead = 0;
 };
 
 /// Few rows: out[r][j] for r < rows <= 4 and j < columns straight from b, of which whole vectors of
@@ -62,7 +64,8 @@ inline constexpr int kMostTileRows = 16;
 struct MatmulKernels {
   std::int64_t rows, columns;  // of the largest tile
   void (*pack)(const PackRun&) noexcept;
-  void (*tile[kMostTileRows + 1])(const TileRun&) noexcept;  // of 1 … rows rows
+  void (*tile[kMostTileRows + 1])(const TileRun&) noexcept;        // of 1 … rows rows
+  void (*loose_tile[kMostTileRows + 1])(const TileRun&) noexcept;  // b where it lies
   void (*stream)(const StreamRun&) noexcept;
   void (*transposed_stream)(const TransposedStreamRun&) noexcept;
 };

@@ -67,6 +67,8 @@ static inline void pack_across(const PackRun& r) {
         V rows[16];
         for (std::int64_t j = 0; j < 16; ++j) {
           const std::int64_t at = first + i + j;
+          // Two lines ahead: the machine's prefetchers do not follow so many rows.
+          __builtin_prefetch(r.from + at * r.step + (k + 32) * From::kSize);
           rows[j] = i + j < r.width && at < r.count
                         ? load_first<From>(r.from + at * r.step + k * From::kSize, deep)
                         : V::zero();
@@ -101,9 +103,10 @@ static inline void pack_run(const PackRun& r) {
   });
 }
 
-template <class V, unsigned kRows, unsigned kVectors>
+template <class V, unsigned kRows, unsigned kVectors, bool kPacked>
 static inline void tile_run(const TileRun& r) {
   const float *a = r.a, *b = r.b;
+  const std::int64_t b_step = kPacked ? 16 * kVectors : r.b_step;
   bool first = r.first;
   for (std::int64_t left = r.depth; left > 0; left -= kMatmulChain) {
     const std::int64_t deep = left < kMatmulChain ? left : kMatmulChain;
@@ -115,7 +118,11 @@ static inline void tile_run(const TileRun& r) {
     for (std::int64_t k = 0; k < deep; ++k) {
       V row[kVectors];
 #pragma GCC unroll 2
-      for (unsigned v = 0; v < kVectors; ++v) row[v] = V::load(b + 16 * v);
+      for (unsigned v = 0; v < kVectors; ++v) {
+        row[v] = V::load(b + 16 * v);
+        // Rows of b lie pages apart, which no prefetcher of the machine follows.
+        if (!kPacked) __builtin_prefetch(b + r.ahead + 16 * v);
+      }
 #pragma GCC unroll 16
       for (unsigned i = 0; i < kRows; ++i) {
         const V x = V::set1(a[i]);
@@ -123,7 +130,7 @@ static inline void tile_run(const TileRun& r) {
         for (unsigned v = 0; v < kVectors; ++v) sum[i][v] = V::fma(x, row[v], sum[i][v]);
       }
       a += kRows;
-      b += 16 * kVectors;
+      b += b_step;
     }
 #pragma GCC unroll 16
     for (unsigned i = 0; i < kRows; ++i)
@@ -213,7 +220,10 @@ static inline void transposed_stream_run(const TransposedStreamRun& r) {
 // tile[kRows], tile[kRows - 1], … tile[1]
 template <class V, unsigned kRows, unsigned kVectors>
 static inline void fill_tiles(MatmulKernels& kernels) {
-  kernels.tile[kRows] = [](const TileRun& r) noexcept { tile_run<V, kRows, kVectors>(r); };
+  kernels.tile[kRows] = [](const TileRun& r) noexcept { tile_run<V, kRows, kVectors, true>(r); };
+  kernels.loose_tile[kRows] = [](const TileRun& r) noexcept {
+    tile_run<V, kRows, kVectors, false>(r);
+  };
   if constexpr (kRows > 1) fill_tiles<V, kRows - 1, kVectors>(kernels);
 }
 
@@ -222,6 +232,7 @@ static inline MatmulKernels matmul_kernels_over() {
   MatmulKernels kernels{kRows,
                         16 * kVectors,
                         [](const PackRun& r) noexcept { pack_run<V>(r); },
+                        {},
                         {},
                         [](const StreamRun& r) noexcept { stream_run<V, kDeep>(r); },
                         [](const TransposedStreamRun& r) noexcept { transposed_stream_run<V>(r); }};

@@ -57,8 +57,16 @@ TEST_P(Matmul, TilesAreChainsOf256WhoseSumsAreAdded) {
       for (const bool first : {true, false}) {
         const auto a = random_floats(rng_, depth * rows), b = random_floats(rng_, depth * columns);
         const auto before = random_floats(rng_, rows * columns);
-        Guarded<float> out(before);
+        Guarded<float> out(before), other(before);
         kernels_.tile[rows]({a.data(), b.data(), depth, out.data(), columns, first});
+        // The same where it lies: rows of b with a gap, what is read ahead beyond the end.
+        const std::int64_t step = columns + 5;
+        Guarded<float> loose(usize((depth - 1) * step + columns));
+        for (std::int64_t k = 0; k < depth; ++k)
+          std::copy_n(&b[usize(k * columns)], columns, loose.data() + k * step);
+        kernels_.loose_tile[rows](
+            {a.data(), loose.data(), depth, other.data(), columns, first, step, columns});
+        ASSERT_TRUE(same_bits(out.copy(), other.copy())) << rows << " " << depth;
         for (std::int64_t r = 0; r < rows; ++r)
           for (std::int64_t c = 0; c < columns; ++c) {
             float total = before[usize(r * columns + c)];

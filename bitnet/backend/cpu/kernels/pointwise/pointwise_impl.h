@@ -61,9 +61,9 @@ static inline void unary_run(const UnaryRun& r) {
     case UnaryOp::reciprocal:
       return map1<V>(r, [&](V x) { return one / x; });
     case UnaryOp::sqrt:
-      return map1<V>(r, [](V x) { return V::sqrt(x); });
+      return map1<V>(r, [](V x) { return root(x); });
     case UnaryOp::rsqrt:
-      return map1<V>(r, [&](V x) { return one / V::sqrt(x); });
+      return map1<V>(r, [&](V x) { return one / root(x); });
     case UnaryOp::exp:
       return map1<V>(r, [](V x) { return exp(x); });
     case UnaryOp::log:
@@ -77,7 +77,7 @@ static inline void unary_run(const UnaryRun& r) {
     case UnaryOp::sigmoid:
       return map1<V>(r, [](V x) { return sigmoid(x); });
     case UnaryOp::silu:
-      return map1<V>(r, [](V x) { return x * sigmoid(x); });
+      return map1<V>(r, [](V x) { return product(x, sigmoid(x)); });
     case UnaryOp::tanh:
       return map1<V>(r, [](V x) { return tanh(x); });
     case UnaryOp::gelu:
@@ -99,9 +99,9 @@ static inline void binary_run(const BinaryRun& r) {
     case BinaryOp::sub:
       return map2<V>(r, [](V a, V b) { return a - b; });
     case BinaryOp::mul:
-      return map2<V>(r, [](V a, V b) { return a * b; });
+      return map2<V>(r, [](V a, V b) { return product(a, b); });
     case BinaryOp::div:
-      return map2<V>(r, [](V a, V b) { return a / b; });
+      return map2<V>(r, [](V a, V b) { return quotient(a, b); });
     case BinaryOp::min:
       return map2<V>(r, [](V a, V b) { return minimum(a, b); });
     case BinaryOp::max:
