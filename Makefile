@@ -27,7 +27,7 @@ run: build ## build a release and let the embedded model define a word (PROMPT=r
 	@echo "\$$ $(BUILD)/bin/bitnet run -p $(PROMPT)"
 	@$(BUILD)/bin/bitnet run -p "$(PROMPT)"
 
-test: ## build and run every test (STAGES="release dev tsan aarch64 fuzz", FUZZ_SECONDS=10)
+test: ## build and run every test (STAGES="release dev tsan aarch64 fuzz", FUZZ_SECONDS=6)
 	@tools/setup.sh test
 	@tools/test.sh
 
