@@ -161,9 +161,11 @@ struct Columns {
              PieceOp op, const float* center, float* totals) const {
     alignas(64) float lanes[16 * kColumns], buffer[kPiece];
     const std::int64_t used = std::min<std::int64_t>(rows, 16);
+    const std::int64_t whole =
+        dtype == DType::f32 ? fours(x + first * row_step, rows, count, op, center, lanes) : 0;
     // Rows of a large matrix lie pages apart, where the machine's own prefetching does not follow.
     constexpr std::int64_t kAhead = 4, kLine = 64;
-    for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t row = whole; row < rows; ++row) {
       if (row + kAhead < rows)
         for (std::int64_t b = 0; b < count * info(dtype).block_bytes; b += kLine)
           __builtin_prefetch(x + (first + row + kAhead) * row_step + b);
@@ -184,6 +186,23 @@ struct Columns {
         }
       }
     std::memcpy(totals, lanes, static_cast<std::size_t>(count) * sizeof(float));
+  }
+
+  // Rows of floats, four of each lane at a time; returns how many it took.
+  std::int64_t fours(const std::byte* x, std::int64_t rows, std::int64_t count, PieceOp op,
+                     const float* center, float* lanes) const {
+    constexpr std::int64_t kTaken = 16 * kLaneRows;
+    const std::int64_t whole = rows / kTaken * kTaken, step = row_step / 4;
+    for (std::int64_t row = 0; row < whole; row += kTaken)
+      for (std::int64_t l = 0; l < 16; ++l) {
+        const auto* from = reinterpret_cast<const float*>(x + (row + l) * row_step);
+        float* lane = lanes + l * kColumns;
+        if (row == 0) start(lane, from, count, op);
+        // The next lane's rows; behind the last lane those of the next 64.
+        const std::int64_t ahead = l < 15 ? step : (kTaken - 15) * step;
+        r.kernels.columns({from, center, lane, count, op, kLaneRows, 16 * step, ahead});
+      }
+    return whole;
   }
 
   static bool starts_from_identity(PieceOp op) { return op != PieceOp::max && op != PieceOp::min; }

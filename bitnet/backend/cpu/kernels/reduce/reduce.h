@@ -17,15 +17,18 @@ struct PieceRun {
   float center;  // sum_centered: sum (x - center)^2
 };
 
-/// One row of a piece of columns: acc[i] = acc[i] op x[i] for i < count; acc is a row of the lane
-/// that the row belongs to.
+/// Rows of a piece of columns that belong to one lane: acc[i] = acc[i] op x[i] for i < count, in
+/// turn for each of `rows` rows, which are x_step floats apart. `ahead`: floats from each of them
+/// to what is read next, 0 if that is not known.
 struct ColumnsRun {
   const float* x;
   const float* center;  // [count], of sum_centered
   float* acc;
   std::int64_t count;
   PieceOp op;
+  std::int64_t rows = 1, x_step = 0, ahead = 0;  // 1 or kLaneRows rows
 };
+inline constexpr std::int64_t kLaneRows = 4;
 
 struct ReduceKernels {
   float (*piece)(const PieceRun&) noexcept;

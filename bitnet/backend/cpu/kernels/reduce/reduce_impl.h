@@ -8,11 +8,17 @@
 
 namespace bitnet::cpu {
 
+// Floats that reading from memory is asked for before they are needed: 4 KB.
+inline constexpr std::int64_t kAhead = 1024;
+
 // Sums: lanes padded with x = `pad`, which changes no lane.
 template <class V, class Step>
 static inline V fold(const PieceRun& r, V acc, float pad, const Step& step) {
   std::int64_t k = 0;
-  for (; k + 16 <= r.count; k += 16) acc = step(acc, V::load(r.x + k));
+  for (; k + 16 <= r.count; k += 16) {
+    __builtin_prefetch(r.x + k + kAhead);
+    acc = step(acc, V::load(r.x + k));
+  }
   if (k == r.count) return acc;
   float last[16];
   for (int i = 0; i < 16; ++i) last[i] = k + i < r.count ? r.x[k + i] : pad;
@@ -38,6 +44,34 @@ static inline float extreme(const PieceRun& r, const Step& step) {
   }
   acc[0].store(lane);
   return lane[0];
+}
+
+// The same in fewer steps an element where none is NaN and the extreme is not a zero; otherwise
+// exactly. step: V::max or V::min; `flip` makes the extreme the largest lane.
+template <class V, class Step, class Exact>
+static inline float plain_extreme(const PieceRun& r, const Step& step, float flip,
+                                  const Exact& exact) {
+  const V start = V::set1(r.x[0]);
+  V acc[4] = {start, start, start, start};
+  auto numbers = V::equal(start, start);
+  std::int64_t k = 0;
+  for (; k + 64 <= r.count; k += 64)
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const V x = V::load(r.x + k + 16 * i);
+      __builtin_prefetch(r.x + k + 16 * i + kAhead);
+      numbers = numbers & V::equal(x, x);
+      acc[i] = step(x, acc[i]);
+    }
+  PieceRun rest = r;
+  rest.x += k;
+  rest.count -= k;
+  acc[0] = fold(rest, step(step(acc[0], acc[1]), step(acc[2], acc[3])), r.x[0], [&](V a, V x) {
+    numbers = numbers & V::equal(x, x);
+    return step(x, a);
+  });
+  const float found = flip * (acc[0] * V::set1(flip)).max_lane();
+  return numbers.all() && found != 0.0f ? found : extreme<V>(r, exact);
 }
 
 // By the tree that V::sum() adds with.
@@ -67,9 +101,11 @@ static inline float piece_of(const PieceRun& r) {
     case PieceOp::prod:
       return product_of_lanes(fold(r, V::set1(1.0f), 1.0f, [](V acc, V x) { return acc * x; }));
     case PieceOp::max:
-      return extreme<V>(r, [](V a, V b) { return maximum(a, b); });
+      return plain_extreme<V>(
+          r, [](V a, V b) { return V::max(a, b); }, 1.0f, [](V a, V b) { return maximum(a, b); });
     case PieceOp::min:
-      return extreme<V>(r, [](V a, V b) { return minimum(a, b); });
+      return plain_extreme<V>(
+          r, [](V a, V b) { return V::min(a, b); }, -1.0f, [](V a, V b) { return minimum(a, b); });
   }
   return 0.0f;
 }
@@ -77,10 +113,28 @@ static inline float piece_of(const PieceRun& r) {
 template <class V, class Step>
 static inline void columns_all(const ColumnsRun& r, const Step& step) {
   std::int64_t k = 0;
-  for (; k + 16 <= r.count; k += 16) step(V::load(r.acc + k), V::load(r.x + k), k).store(r.acc + k);
+  if (r.rows == kLaneRows) {
+    for (; k + 16 <= r.count; k += 16) {
+      V acc = V::load(r.acc + k);
+#pragma GCC unroll 4
+      for (std::int64_t i = 0; i < kLaneRows; ++i) {
+        const float* x = r.x + i * r.x_step + k;
+        // Rows of a large matrix lie pages apart, where the machine's prefetchers do not follow.
+        __builtin_prefetch(x + r.ahead);
+        acc = step(acc, V::load(x), k);
+      }
+      acc.store(r.acc + k);
+    }
+  } else {
+    for (; k + 16 <= r.count; k += 16)
+      step(V::load(r.acc + k), V::load(r.x + k), k).store(r.acc + k);
+  }
   if (k == r.count) return;
   const int n = static_cast<int>(r.count - k);
-  step(V::load_partial(r.acc + k, n), V::load_partial(r.x + k, n), k).store_partial(r.acc + k, n);
+  V acc = V::load_partial(r.acc + k, n);
+  for (std::int64_t i = 0; i < r.rows; ++i)
+    acc = step(acc, V::load_partial(r.x + i * r.x_step + k, n), k);
+  acc.store_partial(r.acc + k, n);
 }
 
 template <class V>

@@ -43,6 +43,35 @@ TEST_P(Reduce, AMaximumIsOneOfTheElementsAndNaNWins) {
   }
 }
 
+TEST_P(Reduce, OfZerosTheMaximumIsPositiveAndTheMinimumNegative) {
+  for (const std::int64_t count : {1, 15, 64, 65, 200})
+    for (const float others : {0.0f, -0.0f}) {
+      std::vector<float> x(usize(count), others);
+      x[rng_() % x.size()] = -others;
+      const bool both = count > 1;
+      const float most = kernels_.piece({x.data(), count, PieceOp::max, 0});
+      const float least = kernels_.piece({x.data(), count, PieceOp::min, 0});
+      EXPECT_EQ(std::signbit(most), both ? false : std::signbit(x[0])) << count;
+      EXPECT_EQ(std::signbit(least), both ? true : std::signbit(x[0])) << count;
+      EXPECT_EQ(most, 0.0f);
+      EXPECT_EQ(least, 0.0f);
+    }
+}
+
+TEST_P(Reduce, FourRowsOfALaneAreAddedInTurn) {
+  for (const PieceOp op : kOps)
+    for (const std::int64_t count : {1, 15, 16, 33, 512}) {
+      const std::int64_t step = count + 3;
+      Guarded<float> x(random_floats(rng_, 3 * step + count)), center(random_floats(rng_, count));
+      const std::vector<float> start = random_floats(rng_, count);
+      Guarded<float> a(start), b(start);
+      kernels_.columns({x.data(), center.data(), a.data(), count, op, kLaneRows, step, 5 * step});
+      for (std::int64_t i = 0; i < kLaneRows; ++i)
+        reduce_reference().columns({x.data() + i * step, center.data(), b.data(), count, op});
+      ASSERT_TRUE(same_bits(a.copy(), b.copy())) << int(op) << " " << count;
+    }
+}
+
 TEST_P(Reduce, ColumnsEqualTheReference) {
   for (const PieceOp op : kOps)
     for (const std::int64_t count : {1, 15, 16, 33, 512}) {
