@@ -74,8 +74,8 @@ def rivals_of(case, samples, name):
     return {rival: median(samples, rival, title, name) for rival in case.rivals}
 
 
-def make_row(title, ours, unit, rivals, ratio=None, goal="", met=None):
-    return {"case": title, "ours": ours, "unit": unit, "rivals": rivals, "ratio": ratio, "goal": goal, "met": met}
+def make_row(title, ours, unit, rivals, ratio=None, goal=""):
+    return {"case": title, "ours": ours, "unit": unit, "rivals": rivals, "ratio": ratio, "goal": goal, "met": None, "margin": None}
 
 
 def rate_row(case, samples):
@@ -92,7 +92,8 @@ def rate_row(case, samples):
     # A rival that was not measured leaves its goal open, and with it the best of all.
     complete = all(rivals[name] for name in rivals) if BEST in case.goals else all(name in known for name in case.goals)
     if case.goals and complete:
-        row["met"] = all(row["ratios"][name] >= least for name, least in case.goals.items())
+        row["margin"] = min(row["ratios"][name] / least for name, least in case.goals.items())
+        row["met"] = row["margin"] >= 1
     return row
 
 
@@ -106,8 +107,11 @@ def limit_row(spec, cases, samples):
               for rival, value in rivals_of(case, samples, name).items()}
     goal = f"\u2264 {most:g} {unit}" if most else ""
     known = [value for value in rivals.values() if value]
-    return make_row(title, ours / size, unit, rivals, ours / size / min(known) if known else None, goal,
-                    ours / size <= most if most else None)
+    row = make_row(title, ours / size, unit, rivals, ours / size / min(known) if known else None, goal)
+    if most:
+        row["margin"] = most * size / ours
+        row["met"] = row["margin"] >= 1
+    return row
 
 
 def logits_rows(logits):

@@ -166,6 +166,7 @@ class Rows(unittest.TestCase):
         self.assertFalse(self.rows({"a": 1.5, "b": 3.2}, ours=[31], a=[20], b=[10])[0]["met"])
         best = self.rows({BEST: 1.5}, ours=[31], a=[20], b=[25])[0]
         self.assertEqual((best["ratio"], best["met"]), (31 / 25, False))
+        self.assertAlmostEqual(best["margin"], 31 / 25 / 1.5)
 
     def test_a_missing_rival_leaves_the_goal_open(self):
         self.assertIsNone(self.rows({BEST: 1.5}, ours=[31], a=[20])[0]["met"])
