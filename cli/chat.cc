@@ -41,6 +41,7 @@ constexpr std::uint64_t kMaxTemplateBytes = 1u << 20;
 
 struct Options {
   ModelOptions model;
+  ProfileFile profile;
   SamplingOptions sampling;
   std::string system, template_file;
   std::int64_t max_tokens = -1, context = 0;
@@ -203,10 +204,12 @@ int chat_main(int argc, const char* const* argv) {
   o.model.add_speed(line.app());
   line->add_flag("-v,--verbose", o.verbose, "Print figures after each answer");
   add_sampling(line.app(), o.sampling);
+  o.profile.add_to(line.app());
   o.model.add_overrides(line.app());
   if (!line.parse(argc, argv)) return 0;
   const MemoryPublisher publisher;
   check_sampling(o.sampling);
+  o.profile.open();
 
   const std::string path = o.model.path();
   const Tokenizer tokenizer = tokenizer_of(path, o.model);
@@ -214,8 +217,11 @@ int chat_main(int argc, const char* const* argv) {
   Conversation conversation(o, model, tokenizer);
   if (stdin_is_terminal())
     print_error_text(path + ": " + describe(model.config()) + "\n/help lists the commands\n");
+  o.profile.start();
   converse(conversation);
+  o.profile.stop();
   model.loaded.source->check_intact();
+  write_profile(o.profile, model, {});
   return 0;
 }
 

@@ -4,8 +4,10 @@
 #include <algorithm>
 
 #include "bitnet/base/error.h"
+#include "bitnet/base/isa.h"
 #include "bitnet/generate/layout_probe.h"
 #include "bitnet/generate/tokenizer/pre_tokenizer.h"
+#include "bitnet/runtime/machine_limits.h"
 #include "cli/command_line.h"
 #include "cli/format.h"
 #include "cli/model_path.h"
@@ -137,6 +139,17 @@ OpenedModel::OpenedModel(const ModelOptions& options)
     if (error.code() != Errc::out_of_memory) throw;  // without a sketch it works too
   }
   print_warnings(loaded.warnings);
+}
+
+void write_profile(ProfileFile& profile, OpenedModel& model, Facts facts) {
+  if (!profile.wanted()) return;
+  Facts all{{"model", model.path},
+            {"shape", describe(model.config())},
+            {"machine", isa::cpu_name()},
+            {"compute", model.runtime.context().table->name},
+            {"threads", std::to_string(model.runtime.threads().size())}};
+  all.insert(all.end(), facts.begin(), facts.end());
+  profile.write(measure_machine_limits(model.runtime.threads()), std::move(all));
 }
 
 Tokenizer tokenizer_of(const std::string& path, const ModelOptions& options) {

@@ -9,6 +9,7 @@
 
 #include "bitnet/generate/open_model.h"
 #include "bitnet/generate/sampler.h"
+#include "cli/profile_file.h"
 
 namespace bitnet::cli {
 
@@ -53,6 +54,10 @@ struct OpenedModel {
   explicit OpenedModel(const ModelOptions& options);
   const ModelConfig& config() const noexcept { return decoder.config(); }
 };
+
+/// Where --profile was given: measures the machine and writes the file, with facts about model and
+/// machine before those of the command.
+void write_profile(ProfileFile& profile, OpenedModel& model, Facts facts);
 
 /// The tokenizer of a model; throws Error{unsupported} saying to use --ids where it has none.
 Tokenizer tokenizer_of(const std::string& path, const ModelOptions& options);

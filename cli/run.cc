@@ -3,11 +3,9 @@
 #include <memory>
 #include <optional>
 
-#include "bitnet/base/isa.h"
 #include "bitnet/base/os/memory.h"
 #include "bitnet/generate/session.h"
 #include "bitnet/generate/tokenizer/utf8_stream.h"
-#include "bitnet/runtime/machine_limits.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
@@ -136,18 +134,6 @@ void print_json(const Options& o, const Output& output, std::span<const std::int
   print_text(json.text());
 }
 
-void write_profile(Options& o, OpenedModel& model, const Figures& figures) {
-  if (!o.profile.wanted()) return;
-  o.profile.write(measure_machine_limits(model.runtime.threads()),
-                  {{"model", model.path},
-                   {"shape", describe(model.config())},
-                   {"machine", isa::cpu_name()},
-                   {"compute", model.runtime.context().table->name},
-                   {"threads", std::to_string(model.runtime.threads().size())},
-                   {"prompt", counted(figures.prompt_tokens, "token")},
-                   {"text", counted(figures.new_tokens, "token")}});
-}
-
 }  // namespace
 
 int run_main(int argc, const char* const* argv) {
@@ -194,7 +180,9 @@ int run_main(int argc, const char* const* argv) {
   if (model.loaded.source) model.loaded.source->check_intact();
   if (o.json) print_json(o, output, prompt, ids, figures);
   if (!o.no_perf && !o.json) print_error_text(figures.line());
-  write_profile(o, model, figures);
+  write_profile(o.profile, model,
+                {{"prompt", counted(figures.prompt_tokens, "token")},
+                 {"text", counted(figures.new_tokens, "token")}});
   return 0;
 }
 

@@ -72,6 +72,15 @@ class Profile(ToolTest):
         hardware = profile["hardware"]
         self.assertEqual(hardware["cycles"] is None, hardware["unavailable"] != "")
 
+    def test_a_conversation(self):
+        path = self.folder / "chat.json"
+        self.ok("chat", "--profile", path, stdin=b"river\nsea\n")
+        profile = json.loads(path.read_text())
+        ops = {op["name"]: op["count"] for op in profile["ops"]}
+        self.assertEqual(ops["prefill"], 2)  # of two words
+        self.assertGreater(ops["decode step"], 10)
+        self.assertIn("wordbook-35m", profile["facts"]["model"])
+
     def test_page(self):
         _, written = self.run_with(".html")
         page = Page()
