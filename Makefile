@@ -36,7 +36,7 @@ check: ## format, layers, budgets; LINT=1 adds clang-tidy
 	@tools/setup.sh $(if $(filter 1,$(LINT)),lint,check)
 	@tools/check $(if $(filter 1,$(LINT)),--lint)
 
-bench: bench-inference bench-ops bench-memory ## run all three benches (20 minutes) and put them on one page: bench-results/index.html
+bench: bench-inference bench-ops bench-memory ## run all three benches (15 minutes) and put them on one page: bench-results/index.html
 	@/usr/bin/python3 bench/page.py
 
 bench-inference: build ## measure the model engine (2B4T's shape, random weights; 4 minutes); bench-results/inference.html
@@ -49,7 +49,7 @@ bench-memory: ## compare the memory pool with other allocators (7 minutes); benc
 	@cmake --build build/bench -j $(JOBS) --target bench_memory
 	@python3 bench/memory/compare.py build/bench/bin
 
-bench-ops: ## measure ops beside OpenBLAS, numpy and this machine's limits (5 minutes); bench-results/ops.html
+bench-ops: ## measure ops beside OpenBLAS, oneDNN, numpy and this machine's limits (3 minutes); bench-results/ops.html
 	@tools/setup.sh bench-ops
 	@cmake --preset release -B build/bench -DBITNET_BUILD_BENCHMARKS=ON -DBITNET_BUILD_TESTS=OFF -DBITNET_BUILD_EXAMPLES=OFF -DBITNET_BUILD_CLI=OFF > build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
 	@cmake --build build/bench -j $(JOBS) --target bench_ops

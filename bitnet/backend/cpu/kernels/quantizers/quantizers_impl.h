@@ -15,8 +15,9 @@ typedef double Doubles8 __attribute__((vector_size(64)));
 typedef std::uint32_t Words16 __attribute__((vector_size(64)));
 typedef std::uint64_t Longs16 __attribute__((vector_size(128)));
 
-// Floats that reading from memory is asked for before they are needed: 4 KB.
-inline constexpr std::int64_t kAhead = 1024;
+// Floats that reading from memory is asked for before they are needed: 16 KB, as nothing is read
+// while codes are packed.
+inline constexpr std::int64_t kAhead = 4096;
 
 static inline double abs_sum_of(const float* x, std::int64_t count) {
   Doubles8 sum[2] = {};
