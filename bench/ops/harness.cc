@@ -104,6 +104,7 @@ void Harness::run(const std::string& name, const Work& ours,
 
 void Harness::measure_limits() {
   if (read_ > 0) return;
+  place_threads();
   const bitnet::profile::Roof roof = bitnet::cpu::measure_roof(runtime.threads());
   read_ = roof.read_bytes_per_second;
   float_ = roof.float_ops_per_second;

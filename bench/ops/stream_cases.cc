@@ -40,7 +40,7 @@ void stream_cases(Harness& h) {
   binary_case("add", BinaryOp::add, a, 0.9);
   binary_case("mul", BinaryOp::mul, a, 0.9);
   binary_case("div", BinaryOp::div, a, 0.9);
-  binary_case("max", BinaryOp::max, a, 0.9);
+  binary_case("max of pairs", BinaryOp::max, a, 0.9);
   binary_case("pow", BinaryOp::pow, positive, 0.6);
   unary_case("abs", UnaryOp::abs, a, 0.9);
   unary_case("sqrt", UnaryOp::sqrt, positive, 0.9);
