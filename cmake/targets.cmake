@@ -50,12 +50,16 @@ function(bitnet_test name)
   endif()
 endfunction()
 
-# bitnet_fuzz(<name> file.cc): a libFuzzer harness; needs clang and BITNET_BUILD_FUZZERS.
+# bitnet_fuzz(<name> file.cc): a libFuzzer harness in the folder fuzz/, built by the target `fuzz`; needs clang and
+# BITNET_BUILD_FUZZERS.
 function(bitnet_fuzz name)
   if(BITNET_BUILD_FUZZERS)
     add_executable(${name} ${ARGN})
     target_link_libraries(${name} PRIVATE bitnet bitnet_flags)
+    target_compile_options(${name} PRIVATE ${BITNET_COVERAGE})
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+    add_dependencies(fuzz ${name})
   endif()
 endfunction()
 

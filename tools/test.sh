@@ -16,7 +16,8 @@ parallel_tests=(base_test memory_test memory_device_test tensor_test ops_test ra
   model_identity_test)
 threaded_memory_tests=(memory_cleanup_test memory_shared_test memory_storage_test memory_tracking_test)
 
-# What is too slow in QEMU (whole models by the plain definition), and what it cannot show: names of functions in a static program, resident memory to the percent, flags of pages.
+# What is too slow in QEMU (whole models by the plain definition), and what it cannot show: names of functions in a static
+# program, resident memory to the percent, flags of pages.
 not_in_qemu='isa_reference|StackTrace|MovableBlocks|Predecessor|bench_memory'
 
 # What ThreadSanitizer looks at.
@@ -25,17 +26,17 @@ threaded+='|PressureCallbacks|Op\.|OpTest|TensorHandle|Session|Identity'
 
 # build STAGE: configures and builds; prints the log's end where that fails.
 build() {
-  local log=build/$1.log on=ON examples=ON targets=(all)
+  local log=build/$1.log preset=$1 examples=ON targets=(all)
   echo "== $1: building"
   case $1 in
-    fuzz) on=OFF examples=OFF ;;
-    dev) examples=OFF ;;  # built and run in the release stage
+    dev) examples=OFF ;;                              # built and run in the release stage
+    fuzz) preset=dev examples=OFF targets=(fuzz) ;;  # the sanitizers are the same
     tsan) targets=("${parallel_tests[@]}" "${threaded_memory_tests[@]}") ;;
     aarch64) targets=("${kernel_tests[@]}" "${parallel_tests[@]}") ;;
   esac
   # `make build` leaves these off in the folder of the release.
-  if ! { cmake --preset "$1" -DBITNET_BUILD_TESTS=$on -DBITNET_BUILD_EXAMPLES=$examples &&
-    cmake --build "build/$1" -j "$jobs" --target "${targets[@]}"; } >"$log" 2>&1; then
+  if ! { cmake --preset "$preset" -DBITNET_BUILD_TESTS=ON -DBITNET_BUILD_EXAMPLES=$examples &&
+    cmake --build "build/$preset" -j "$jobs" --target "${targets[@]}"; } >"$log" 2>&1; then
     grep -nE 'error|FAILED|CMake Error' "$log" | head -40
     tail -20 "$log"
     return 1
@@ -79,12 +80,12 @@ fuzz_stage() {
   local ok=0 bad=0 harness
   echo "== fuzz: each harness $fuzz_seconds s"
   mkdir -p build/fuzz/logs
-  printf '%s\n' build/fuzz/bin/* | xargs -P "$jobs" -I{} sh -c '
+  printf '%s\n' build/dev/fuzz/* | xargs -P "$jobs" -I{} sh -c '
     name=$(basename {}); mkdir -p build/fuzz/corpus/$name
     if {} -max_total_time='"$fuzz_seconds"' -max_len=65536 -rss_limit_mb=2048 -malloc_limit_mb=256 -timeout=20 \
       -artifact_prefix=build/fuzz/$name. build/fuzz/corpus/$name > build/fuzz/logs/$name.log 2>&1
     then echo ok > build/fuzz/logs/$name.result; else echo failed > build/fuzz/logs/$name.result; fi'
-  for harness in build/fuzz/bin/*; do
+  for harness in build/dev/fuzz/*; do
     local name log
     name=$(basename "$harness") log=build/fuzz/logs/$(basename "$harness").log
     if [ "$(cat "build/fuzz/logs/$name.result")" = ok ]; then

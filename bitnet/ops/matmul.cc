@@ -2,6 +2,8 @@
 #include "bitnet/ops/matmul.h"
 
 #include "bitnet/ops/check.h"
+#include "bitnet/ops/floats.h"
+#include "bitnet/ops/pointwise.h"
 #include "bitnet/ops/reduce.h"
 #include "bitnet/ops/work.h"
 #include "bitnet/tensor/copy.h"
@@ -121,11 +123,29 @@ Tensor matmul(const OpContext& context, const TensorView& a, const TensorView& b
 }
 
 MatmulGradients matmul_backward(const OpContext& context, const TensorView& a, const TensorView& b,
-                                const TensorView& gradient) {
-  check_shape("matmul_backward", "gradient", gradient.shape(), product_shape(a, b));
-  const Tensor of_a = matmul(context, gradient, b.transpose(-1, -2));
-  const Tensor of_b = matmul(context, a.transpose(-1, -2), gradient);
-  return {sum_to_shape(context, of_a, a.shape()), sum_to_shape(context, of_b, b.shape())};
+                                const TensorView& gradient, const MatmulOptions& options) {
+  constexpr const char* kOp = "matmul_backward";
+  check_shape(kOp, "gradient", gradient.shape(), product_shape(a, b));
+  for (const auto& [operand, x] : {std::pair{"a", &a}, {"b", &b}, {"gradient", &gradient}})
+    check_type_in(kOp, operand, x->dtype(), {DType::f32, DType::f16, DType::bf16});
+  Tensor passed;  // by the activation
+  TensorView g = gradient;
+  if (options.activation != MatmulActivation::none) {
+    const Tensor z = matmul(context, a, b, {.bias = options.bias});
+    passed = unary_backward(
+        context, options.activation == MatmulActivation::relu ? UnaryOp::relu : UnaryOp::relu2, z,
+        as_floats(context, kOp, "gradient", gradient));
+    g = passed;
+  }
+  const Tensor of_a = matmul(context, g, b.transpose(-1, -2));
+  const Tensor of_b = matmul(context, a.transpose(-1, -2), g);
+  MatmulGradients result{
+      sum_to_shape(context, of_a, a.shape()), sum_to_shape(context, of_b, b.shape()), {}};
+  if (options.bias.rank() != 0) {
+    check_shape(kOp, "bias", options.bias.shape(), Shape{b.dim(-1)});
+    result.bias = sum_to_shape(context, as_floats(context, kOp, "gradient", g), Shape{b.dim(-1)});
+  }
+  return result;
 }
 
 }  // namespace bitnet::ops

@@ -25,10 +25,13 @@ Tensor matmul(const OpContext& context, const TensorView& a, const TensorView& b
 
 struct MatmulGradients {
   Tensor a, b;  // of the inputs' shapes, f32
+  Tensor bias;  // f32 [n]; without a bias not defined()
 };
-/// Gradients of the factors of a product without bias and activation: gradient x b^T and a^T x
-/// gradient, summed over axes in front that were repeated.
+/// Gradients for that of matmul(a, b, options), past the activation first, for which the product is
+/// computed again (a stored relu(z)^2 may have lost z): gradient x b^T, a^T x gradient, and the
+/// gradient's sum over rows; summed over axes in front that were repeated. Throws as matmul();
+/// Error{unsupported} for i8.
 MatmulGradients matmul_backward(const OpContext& context, const TensorView& a, const TensorView& b,
-                                const TensorView& gradient);
+                                const TensorView& gradient, const MatmulOptions& options = {});
 
 }  // namespace bitnet::ops

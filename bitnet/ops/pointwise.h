@@ -66,4 +66,9 @@ struct BinaryGradients {
 BinaryGradients binary_backward(const OpContext& context, BinaryOp op, const TensorView& a,
                                 const TensorView& b, const TensorView& gradient);
 
+/// Gradients of a and b of where(condition, a, b), of the shapes given, summed over the axes that
+/// were repeated.
+BinaryGradients where_backward(const OpContext& context, const TensorView& condition,
+                               const Shape& a, const Shape& b, const TensorView& gradient);
+
 }  // namespace bitnet::ops

@@ -55,4 +55,14 @@ BinaryGradients binary_backward(const OpContext& context, BinaryOp op, const Ten
   }
 }
 
+BinaryGradients where_backward(const OpContext& context, const TensorView& condition,
+                               const Shape& a, const Shape& b, const TensorView& gradient) {
+  constexpr const char* kOp = "where_backward";
+  check_shape(kOp, "gradient", gradient.shape(),
+              broadcast_shapes(kOp, condition.shape(), broadcast_shapes(kOp, a, b)));
+  const Tensor zero = scalar(context, gradient.dtype(), 0.0);
+  return {sum_to_shape(context, where(context, condition, gradient, zero), a),
+          sum_to_shape(context, where(context, condition, zero, gradient), b)};
+}
+
 }  // namespace bitnet::ops

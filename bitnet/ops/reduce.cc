@@ -90,6 +90,21 @@ TensorView with_ones(const TensorView& left, unsigned mask, int rank) {
   return view;
 }
 
+// For each element the product of those that it shares the axes with: the product of all that are
+// not 0, divided by it where none is, as it is where it alone is 0, and 0 where another one is.
+Tensor product_of_others(const OpContext& c, const TensorView& x, std::initializer_list<int> axes) {
+  const DType type = x.dtype();
+  const Tensor zero = scalar(c, type, 0.0), one = scalar(c, type, 1.0);
+  const Tensor is_zero = compare(c, CompareOp::eq, x, zero);
+  const Tensor zeros = reduce(c, ReduceOp::sum, cast(c, is_zero, DType::f32), axes, KeepDims::yes);
+  const Tensor factors = where(c, is_zero, one, x);
+  const Tensor product = reduce(c, ReduceOp::prod, factors, axes, KeepDims::yes);
+  // Zeros among the others: all, less the element itself.
+  const Tensor others = sub(c, zeros, cast(c, is_zero, DType::f32));
+  const Tensor none = compare(c, CompareOp::eq, others, scalar(c, DType::f32, 0.0));
+  return where(c, none, div(c, product, factors), zero);
+}
+
 }  // namespace
 
 void reduce(const OpContext& context, ReduceOp op, const TensorView& x, std::span<const int> axes,
@@ -178,11 +193,14 @@ Tensor reduce_backward(const OpContext& context, ReduceOp op, const TensorView& 
     case ReduceOp::mean:
       return binary(c, BinaryOp::div, wide, count);
     case ReduceOp::prod:
-      return mul(c, wide, div(c, again(ReduceOp::prod), x));
+      return mul(c, wide, product_of_others(c, x, axes));
     case ReduceOp::norm1:
       return binary(c, BinaryOp::abs_grad, x, wide);
-    case ReduceOp::norm2:
-      return mul(c, wide, div(c, x, again(ReduceOp::norm2)));
+    case ReduceOp::norm2: {
+      const Tensor norm = again(ReduceOp::norm2), zero = scalar(c, x.dtype(), 0.0);
+      const Tensor none = compare(c, CompareOp::eq, norm, zero);
+      return mul(c, wide, where(c, none, zero, div(c, x, norm)));
+    }
     case ReduceOp::variance: {
       const Tensor centered = sub(c, x, again(ReduceOp::mean));
       return mul(c, wide, binary(c, BinaryOp::mul, centered, 2.0 / (count - correction)));

@@ -29,7 +29,8 @@ Tensor reduce(const OpContext& context, ReduceOp op, const TensorView& x,
 Tensor sum_to_shape(const OpContext& context, const TensorView& gradient, const Shape& to);
 
 /// Gradient of x where `gradient` is that of reduce(op, x, axes), of the shape that is left. max
-/// and min: equal extremes share it equally. argmax and argmin have none: Error{unsupported}.
+/// and min: equal extremes share it equally. prod: of an element that is 0 the product of the
+/// others. norm2: 0 where all elements are. argmax and argmin have none: Error{unsupported}.
 Tensor reduce_backward(const OpContext& context, ReduceOp op, const TensorView& x,
                        std::initializer_list<int> axes, const TensorView& gradient,
                        double correction = 0);

@@ -2,25 +2,22 @@
 #include "bitnet/backend/cpu/self_test.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
-#include <random>
-#include <span>
 
 #include "bitnet/backend/cpu/kernels/activation/activation.h"
 #include "bitnet/backend/cpu/kernels/attention/attention.h"
 #include "bitnet/backend/cpu/kernels/dense_linear/dense_linear.h"
-#include "bitnet/backend/cpu/kernels/flash_attention/flash_attention.h"
 #include "bitnet/backend/cpu/kernels/norm/norm.h"
 #include "bitnet/backend/cpu/kernels/quantize/quantize.h"
 #include "bitnet/backend/cpu/kernels/rope/rope.h"
 #include "bitnet/backend/cpu/kernels/sketch/sketch.h"
 #include "bitnet/backend/cpu/kernels/ternary_linear/ternary_linear.h"
+#include "bitnet/backend/cpu/kernels/ternary_lookup/ternary_lookup.h"
+#include "bitnet/backend/cpu/self_test_checks.h"
 #include "bitnet/io/ggml_blocks.h"
 #include "bitnet/ops/sketch.h"
 #include "bitnet/ops/sketch_tiles.h"
-#include "bitnet/tensor/tensor.h"
 #include "bitnet/ternary/activations.h"
 #include "bitnet/ternary/block128.h"
 
@@ -30,61 +27,10 @@ namespace {
 // Odd sizes: tails of vectors, of blocks and of groups of rows all occur.
 constexpr std::int64_t kTokens = 5, kRows = 37, kCols = 1000, kBlocks = 8;
 
-using Random = std::mt19937;
-
-std::size_t usize(std::int64_t n) { return static_cast<std::size_t>(n); }
-
-// 64-byte aligned floats in (-2, 2).
-Tensor random_floats(Random& random, std::int64_t count) {
-  Tensor t = Tensor::allocate(DType::f32, {count});
-  float* values = t.as_mutable<float>();
-  for (std::int64_t i = 0; i < count; ++i)
-    values[i] = static_cast<float>(static_cast<std::int32_t>(random())) * 0x1p-30f;
-  return t;
-}
-
-std::vector<std::uint32_t> bits_of(std::span<const float> values) {
-  std::vector<std::uint32_t> bits;
-  for (const float v : values) bits.push_back(std::bit_cast<std::uint32_t>(v));
-  return bits;
-}
-
-using Result = std::vector<std::uint32_t>;
-
-// Runs each row of a table that this CPU has and compares with `expected`.
-template <class Fn, class Run>
-void check(std::vector<KernelCheck>& checks, std::string_view family,
-           std::span<const Kernel<Fn>> table, const Result& expected, const Run& run) {
-  for (const Kernel<Fn>& kernel : table) {
-    KernelCheck c{family,
-                  kernel.name,
-                  isa::has(isa::detect(), kernel.needs),
-                  kernel.run == choose(table, isa::active()).run,
-                  false,
-                  ""};
-    if (c.available) {
-      const Result result = run(kernel.run);
-      std::size_t wrong = 0, first = 0;
-      for (std::size_t i = result.size(); i-- > 0;)
-        if (result[i] != expected[i]) ++wrong, first = i;
-      c.ok = wrong == 0;
-      if (wrong > 0)
-        c.detail = std::to_string(wrong) + " of " + std::to_string(result.size()) +
-                   " results differ from the definition, the first at " + std::to_string(first);
-    }
-    checks.push_back(std::move(c));
-  }
-}
-
-// The same, where the last row of the table is the definition.
-template <class Fn, class Run>
-void check(std::vector<KernelCheck>& checks, std::string_view family,
-           std::span<const Kernel<Fn>> table, const Run& run) {
-  check(checks, family, table, run(table.back().run), run);
-}
+using namespace self_tests;
 
 // The reference is held against block128::dot_reference(), which knows neither pair order nor sums.
-void check_ternary_linear(std::vector<KernelCheck>& checks, Random& random) {
+void check_ternary_linear(Checks& checks, Random& random) {
   const std::int64_t row_bytes = kBlocks * block128::kBytes;
   const std::int64_t stride = pair_order_bytes(kCols);
   std::vector<std::uint8_t> weights(usize(kRows * row_bytes));
@@ -114,7 +60,72 @@ void check_ternary_linear(std::vector<KernelCheck>& checks, Random& random) {
         });
 }
 
-void check_quantize(std::vector<KernelCheck>& checks, Random& random) {
+// Tiles, sums by way of tables, sums of many tokens; with plain integers as the definition.
+void check_ternary_lookup(Checks& checks, Random& random) {
+  using namespace lookup_tiles;
+  constexpr std::int64_t rows = 70, cols = 300, tokens = 3;
+  const std::int64_t all = groups(cols), places = pair_order_bytes(cols), stride = 5 * all + 3,
+                     row_bytes = block128::row_bytes(cols), filled = strips(rows) * kStripRows;
+  std::vector<std::uint8_t> weights(usize(rows * row_bytes));
+  std::vector<std::int8_t> w(usize(rows * cols)), q(usize(tokens * cols)),
+      stored(usize(tokens * stride));
+  for (std::int8_t& v : w) v = static_cast<std::int8_t>(static_cast<int>(random() % 3) - 1);
+  for (std::int8_t& v : q) v = static_cast<std::int8_t>(random() & 0xffu);
+  for (std::int64_t r = 0; r < rows; ++r)
+    block128::pack_row(&w[usize(r * cols)], cols, &weights[usize(r * row_bytes)]);
+  for (std::int64_t t = 0; t < tokens; ++t)
+    arrange_pairs({&q[usize(t * cols)], usize(cols)}, {&stored[usize(t * stride)], usize(places)});
+  Tensor tiles = Tensor::allocate(DType::u8, {bytes(rows, cols)}),
+         tables = Tensor::allocate(DType::u8, {tokens * all * 256}),
+         sums = Tensor::allocate(DType::i32, {tokens * filled}),
+         scratch =
+             Tensor::allocate(DType::u8, {std::max(kLookupGemmScratch, lookup_pack_scratch(cols))});
+  auto* const packed = tiles.as_mutable<std::uint8_t>();
+  auto* const out = sums.as_mutable<std::int32_t>();
+  // What the format leaves to the sums: rows' negatives, and, of many tokens, the activations.
+  pack(weights.data(), row_bytes, rows, cols, 0, strips(rows), packed);
+  const auto* negatives = reinterpret_cast<const std::int32_t*>(packed + code_bytes(rows, cols));
+  Result expected(packed, packed + bytes(rows, cols));
+  for (const bool many : {false, true})
+    for (std::int64_t t = 0; t < tokens; ++t)
+      for (std::int64_t r = 0; r < filled; ++r) {
+        std::int32_t sum = many ? 0 : -negatives[r];
+        for (std::int64_t c = 0; c < cols; ++c) {
+          const int weight = r < rows ? w[usize(r * cols + c)] : 0;
+          sum += (weight + many) * q[usize(t * cols + c)];
+        }
+        expected.push_back(static_cast<std::uint32_t>(sum));
+      }
+  check(checks, "ternary_lookup", ternary_lookup_kernels(), expected,
+        [&](const TernaryLookupFns* run) {
+          std::memset(packed, 0x55, tiles.size_bytes());
+          run->pack({weights.data(), row_bytes, rows, cols, 0, strips(rows), packed,
+                     scratch.as_mutable<std::uint8_t>()});
+          Result result(packed, packed + bytes(rows, cols));
+          auto* const table = tables.as_mutable<std::uint8_t>();
+          for (std::int64_t t = 0; t < tokens; ++t)
+            run->tables(
+                {&stored[usize(t * stride)], places, all, 0, all, table + 256 * all * t, packed});
+          const StripPlace first = place(0, rows, all);
+          run->sums(
+              {packed, first.stride, strips(rows), all, tokens, table, out, filled, false, packed});
+          result.insert(result.end(), out, out + tokens * filled);
+          std::vector<std::uint32_t> many(usize(tokens * filled));
+          for (std::int64_t s = 0; s < strips(rows); ++s) {
+            const StripPlace at = place(s, rows, all);
+            run->gemm({packed + at.offset, at.stride, all, stored.data(), stride, tokens, out,
+                       scratch.as_mutable<std::uint8_t>()});
+            for (std::int64_t t = 0; t < tokens; ++t)
+              for (std::int64_t i = 0; i < kStripRows; ++i)
+                many[usize(t * filled + s * kStripRows + i)] =
+                    static_cast<std::uint32_t>(out[t * kStripRows + i]);
+          }
+          result.insert(result.end(), many.begin(), many.end());
+          return result;
+        });
+}
+
+void check_quantize(Checks& checks, Random& random) {
   const Tensor x = random_floats(random, kTokens * kCols);
   const std::int64_t stride = pair_order_bytes(kCols);
   Tensor q = Tensor::allocate(DType::i8, {kTokens, stride});
@@ -132,7 +143,7 @@ void check_quantize(std::vector<KernelCheck>& checks, Random& random) {
   });
 }
 
-void check_sketch(std::vector<KernelCheck>& checks, Random& random) {
+void check_sketch(Checks& checks, Random& random) {
   constexpr std::int64_t kWhole = kCols / 32 * 32;
   const Tensor w = random_floats(random, kRows * kWhole), x = random_floats(random, kWhole);
   Tensor sketched = Tensor::allocate(DType::i8, {sketch_tiles::bytes(kRows, kWhole)});
@@ -155,7 +166,7 @@ void check_sketch(std::vector<KernelCheck>& checks, Random& random) {
   });
 }
 
-void check_rows(std::vector<KernelCheck>& checks, Random& random) {
+void check_rows(Checks& checks, Random& random) {
   const Tensor x = random_floats(random, kTokens * kCols),
                y = random_floats(random, kTokens * kCols), weight = random_floats(random, kCols);
   const auto *a = x.as<float>(), *b = y.as<float>();
@@ -183,7 +194,7 @@ void check_rows(std::vector<KernelCheck>& checks, Random& random) {
   });
 }
 
-void check_dense(std::vector<KernelCheck>& checks, Random& random) {
+void check_dense(Checks& checks, Random& random) {
   constexpr std::int64_t cols = 768;  // whole blocks of every type
   const Tensor x = random_floats(random, kTokens * cols), w = random_floats(random, kRows * cols);
   Tensor scratch = Tensor::allocate(DType::f32, {dense_linear_scratch_floats(cols)});
@@ -224,7 +235,7 @@ void check_dense(std::vector<KernelCheck>& checks, Random& random) {
   });
 }
 
-void check_attention(std::vector<KernelCheck>& checks, Random& random) {
+void check_attention(Checks& checks, Random& random) {
   constexpr std::int64_t heads = 4, kv_heads = 2, dim = 80, first = 30, capacity = 48;
   constexpr std::int64_t positions = first + kTokens;
   const Tensor q = random_floats(random, kTokens * heads * dim),
@@ -261,56 +272,24 @@ void check_attention(std::vector<KernelCheck>& checks, Random& random) {
   });
 }
 
-// One batch and kv head: 15 rows over 90 keys, the last 70 of what each may see.
-void check_flash_attention(std::vector<KernelCheck>& checks, Random& random) {
-  constexpr std::int64_t group = 3, rows = kTokens * group, keys = 90, dim = 40, value_dim = 24;
-  const Tensor q = random_floats(random, rows * dim), k = random_floats(random, keys * dim),
-               v = random_floats(random, keys * value_dim),
-               dout = random_floats(random, rows * value_dim);
-  std::vector<float> out(usize(rows * value_dim)), sums(usize(2 * kFlashRows)),
-      dq(usize(rows * dim)), dk(usize(keys * dim)), dv(usize(keys * value_dim)), delta(usize(rows));
-  std::vector<float> logsumexp(usize(rows), 4.0f);
-  FlashAttentionArgs a{};
-  a.batch = a.kv_heads = 1, a.heads = group, a.queries = kTokens, a.keys = keys;
-  a.dim = dim, a.value_dim = value_dim, a.window = 70, a.causal = true, a.scale = 0.158f;
-  a.q = {q.as<float>(), 0, kTokens * dim, dim}, a.k = {k.as<float>(), 0, 0, dim};
-  a.v = {v.as<float>(), 0, 0, value_dim};
-  a.out = {out.data(), 0, kTokens * value_dim, value_dim};
-  a.logsumexp = {logsumexp.data(), 0, kTokens, 1};
-  Tensor scratch =
-      Tensor::allocate(DType::f32, {std::max(flash_forward_scratch_floats(rows, dim, value_dim),
-                                             flash_backward_scratch_floats(dim, value_dim))});
-  check(checks, "flash_attention", flash_forward_kernels(), [&](FlashForwardFn* run) {
-    run({&a, 0, 0, 0, rows, FlashStep::whole, 0, nullptr, sums.data(),
-         scratch.as_mutable<float>()});
-    return bits_of(out);
-  });
-  const FlashAttentionBackwardArgs b{a,
-                                     {dout.as<float>(), 0, kTokens * value_dim, value_dim},
-                                     {dq.data(), 0, kTokens * dim, dim},
-                                     {dk.data(), 0, 0, dim},
-                                     {dv.data(), 0, 0, value_dim}};
-  check(checks, "flash_attention_backward", flash_backward_kernels(), [&](FlashBackwardFn* run) {
-    run({&b, 0, 0, false, 0, rows, delta.data(), scratch.as_mutable<float>()});
-    run({&b, 0, 0, true, 0, keys, delta.data(), scratch.as_mutable<float>()});
-    Result result;
-    for (const auto* values : {&dq, &dk, &dv})
-      for (const std::uint32_t bits : bits_of(*values)) result.push_back(bits);
-    return result;
-  });
-}
-
 }  // namespace
 
 std::vector<KernelCheck> self_test() {
   Random random(1);
-  std::vector<KernelCheck> checks;
+  Checks checks;
   check_ternary_linear(checks, random);
+  check_ternary_lookup(checks, random);
   check_quantize(checks, random);
   check_sketch(checks, random);
   check_rows(checks, random);
   check_dense(checks, random);
   check_attention(checks, random);
+  check_pointwise(checks, random);
+  check_reduce(checks, random);
+  check_row_ops(checks, random);
+  check_quantizers(checks, random);
+  check_matmul(checks, random);
+  check_matmul_i8(checks, random);
   check_flash_attention(checks, random);
   return checks;
 }

@@ -67,7 +67,7 @@ TEST(ProfileJson, AnEmptyDocumentIsValid) {
   const Json json = Json::parse(to_json(Document{}));
   EXPECT_TRUE(json["ops"].empty());
   EXPECT_TRUE(json["roof"]["float_ops_per_second"].is_null());
-  EXPECT_NO_THROW(Json::parse(to_chrome_trace(Report{})));
+  EXPECT_TRUE(Json::parse(to_chrome_trace(Report{})).is_object());
 }
 
 TEST(ProfileTrace, IsWhatViewersExpect) {

@@ -60,7 +60,7 @@ TEST(TrackingJson, AnEmptyReportIsValid) {
   const Json json = Json::parse(to_json(TrackingReport{}));
   EXPECT_FALSE(json.contains("profile"));
   EXPECT_FALSE(json["leaks"].contains("unseen_blocks"));
-  EXPECT_NO_THROW(Json::parse(to_chrome_trace(TrackingReport{})));
+  EXPECT_TRUE(Json::parse(to_chrome_trace(TrackingReport{})).is_object());
 }
 
 TEST(ValidUtf8, KeepsWhatIsAndReplacesWhatIsNot) {

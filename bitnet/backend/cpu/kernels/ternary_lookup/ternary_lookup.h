@@ -19,7 +19,7 @@ struct LookupTablesArgs {
   std::int64_t groups, first, count;
   std::uint8_t* tables;  // [count][256], 64-byte aligned
   const std::uint8_t*
-      next;  // fetched meanwhile, 64 bytes a group: the first codes; may be anything
+      next;  // fetched meanwhile, 64 bytes a group: the first codes; anything but null
 };
 
 /// sums[t][r] (+)= sum over groups [first, first + count) of w * q for the 64 * strips rows of
@@ -33,7 +33,7 @@ struct LookupSumsArgs {
   std::int32_t* sums;          // [tokens][sums_stride], 64-byte aligned rows
   std::int64_t sums_stride;
   bool more;                 // adds to sums instead of setting them
-  const std::uint8_t* next;  // codes of the next call, fetched meanwhile; may be anything
+  const std::uint8_t* next;  // codes of the next call, fetched meanwhile; anything but null
 };
 /// The sums lack 1 for each byte with bit 7 (lookup_tiles.h, negatives).
 

@@ -116,14 +116,14 @@ void expect_sums(Fns& fns, const Product& p, const std::vector<std::int8_t>& w,
     std::vector<std::int8_t> stored(usize(places));
     arrange_pairs({&q[usize(t * p.cols)], usize(p.cols)}, stored);
     Guarded<std::int8_t> guarded(stored);
-    fns.tables(
-        {guarded.data(), places, all, p.first, count, tables.data() + 256 * count * t, nullptr});
+    fns.tables({guarded.data(), places, all, p.first, count, tables.data() + 256 * count * t,
+                codes.data()});
   }
   for (std::int64_t strip = 0; strip < strips(p.rows); strip += kTileStrips) {
     const StripPlace at = place(strip, p.rows, all);
     fns.sums({codes.data() + at.offset + p.first * at.stride, at.stride,
               std::min(kTileStrips, strips(p.rows) - strip), count, p.tokens, tables.data(),
-              sums + kStripRows * strip, filled, p.more, nullptr});
+              sums + kStripRows * strip, filled, p.more, codes.data()});
   }
   for (std::int64_t t = 0; t < p.tokens; ++t)
     for (std::int64_t r = 0; r < filled; ++r) {
