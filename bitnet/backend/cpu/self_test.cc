@@ -109,6 +109,8 @@ void check_ternary_lookup(Checks& checks, Random& random) {
           const StripPlace first = place(0, rows, all);
           run->sums(
               {packed, first.stride, strips(rows), all, tokens, table, out, filled, false, packed});
+          if (run->one)
+            run->one({stored.data(), places, all, packed, first.stride, strips(rows), out, packed});
           result.insert(result.end(), out, out + tokens * filled);
           std::vector<std::uint32_t> many(usize(tokens * filled));
           for (std::int64_t s = 0; s < strips(rows); ++s) {

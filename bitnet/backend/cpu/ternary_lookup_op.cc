@@ -61,15 +61,15 @@ struct Pieces {
   }
 };
 
-// Tokens of a block, and how many groups' tables are made at once.
 struct Block {
-  std::int64_t first_token, tokens, chunk;
-  Block(std::int64_t first, std::int64_t end, std::int64_t groups) noexcept
-      : first_token(first), tokens(std::min(kBlockTokens, end - first)) {
-    const std::int64_t fitting = kTableBytes / (2 * kEntries * tokens);
-    chunk = fitting >= groups ? groups : fitting / kGroupStep * kGroupStep;
-  }
+  std::int64_t first_token, tokens;
 };
+
+// How many groups' tables are made at once.
+std::int64_t chunk_of(std::int64_t tokens, std::int64_t groups) noexcept {
+  const std::int64_t fitting = kTableBytes / (2 * kEntries * tokens);
+  return fitting >= groups ? groups : fitting / kGroupStep * kGroupStep;
+}
 
 void add_sums(const Piece& piece, std::int64_t cols, LookupSumsArgs args, std::int64_t first) {
   const std::int64_t count = groups(cols);
@@ -111,16 +111,17 @@ void compute(const TernaryLookupArgs& a, Slice strip_slice) {
   const Pieces pieces(a, strip_slice);
   const std::int64_t count = groups(a.cols), places = pair_order_bytes(a.cols);
   for (std::int64_t token = 0; token < a.tokens; token += kBlockTokens) {
-    const Block block(token, a.tokens, count);
-    const std::int64_t table_bytes = 2 * kEntries * block.chunk * block.tokens;
+    const Block block{token, std::min(kBlockTokens, a.tokens - token)};
+    const std::int64_t chunk = chunk_of(block.tokens, count);
+    const std::int64_t table_bytes = 2 * kEntries * chunk * block.tokens;
     float* const scratch = worker_scratch(table_bytes / 4 + pieces.rows * block.tokens);
     auto* const tables = reinterpret_cast<std::uint8_t*>(scratch);
     auto* const sums = reinterpret_cast<std::int32_t*>(tables + table_bytes);
     const Piece& piece = pieces.of[0];
     const std::uint8_t* next =
         piece.part->tiles + place(piece.begin, piece.part->rows, count).offset;
-    for (std::int64_t first = 0; first < count; first += block.chunk) {
-      const std::int64_t now = std::min(block.chunk, count - first);
+    for (std::int64_t first = 0; first < count; first += chunk) {
+      const std::int64_t now = std::min(chunk, count - first);
       for (std::int64_t t = 0; t < block.tokens; ++t)
         kernels().tables({a.activations + (token + t) * a.activation_stride, places, count, first,
                           now, tables + 2 * kEntries * now * t, next});
@@ -130,6 +131,32 @@ void compute(const TernaryLookupArgs& a, Slice strip_slice) {
                  first);
     }
     for (int i = 0; i < pieces.count; ++i) write_results(a, pieces.of[i], block, sums, pieces.rows);
+  }
+}
+
+// One token: tile by tile, each worker's rows one stream.
+void compute_one(const TernaryLookupArgs& a, Slice strip_slice) {
+  const Pieces pieces(a, strip_slice);
+  const std::int64_t count = groups(a.cols), places = pair_order_bytes(a.cols);
+  auto* const sums = reinterpret_cast<std::int32_t*>(worker_scratch(pieces.rows));
+  for (int i = 0; i < pieces.count; ++i) {
+    const Piece& piece = pieces.of[i];
+    const auto codes_of = [&](const Piece& of, std::int64_t strip) {
+      return of.part->tiles + place(strip, of.part->rows, count).offset;
+    };
+    for (std::int64_t strip = piece.begin; strip < piece.end;) {
+      const std::int64_t end = std::min((strip / kTileStrips + 1) * kTileStrips, piece.end);
+      const std::uint8_t* const codes = codes_of(piece, strip);
+      const std::uint8_t* const next = end < piece.end ? codes_of(piece, end)
+                                       : i + 1 < pieces.count
+                                           ? codes_of((&piece)[1], (&piece)[1].begin)
+                                           : codes;
+      kernels().one({a.activations, places, count, codes,
+                     place(strip, piece.part->rows, count).stride, end - strip,
+                     sums + piece.first_sum + (strip - piece.begin) * kStripRows, next});
+      strip = end;
+    }
+    write_results(a, piece, {0, 1}, sums, pieces.rows);
   }
 }
 
@@ -179,7 +206,8 @@ void compute_many(const TernaryLookupArgs& a, Slice strip_slice) {
 void ternary_lookup(const TernaryLookupArgs& args, ThreadPool& pool) {
   const Slice all{0, all_strips(args)};
   const auto run = [&](Slice slice) {
-    args.tokens >= kGemmTokens ? compute_many(args, slice) : compute(args, slice);
+    if (args.tokens >= kGemmTokens) return compute_many(args, slice);
+    args.tokens == 1 && kernels().one ? compute_one(args, slice) : compute(args, slice);
   };
   if (all.end * kStripRows * args.cols * args.tokens <= kAloneProducts) return run(all);
   pool.for_slices(all.end, 1, [&](std::int64_t begin, std::int64_t end) { run({begin, end}); });

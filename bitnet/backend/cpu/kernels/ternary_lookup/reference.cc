@@ -39,6 +39,21 @@ void sums(const LookupSumsArgs& a) noexcept {
     }
 }
 
+void one(const LookupOneArgs& a) noexcept {
+  for (std::int64_t row = 0; row < kStripRows * a.strips; ++row) {
+    std::int32_t sum = 0;
+    for (std::int64_t g = 0; g < a.groups; ++g) {
+      const std::uint8_t code = a.codes[g * a.stride + row];
+      const Weights& w = weights_of_bytes()[code];
+      for (std::int64_t k = 0; k < kDigits; ++k)
+        if (k * a.groups + g < a.places)
+          sum += w[static_cast<std::size_t>(k)] * a.activations[k * a.groups + g];
+      sum -= code >> 7;
+    }
+    a.sums[row] = sum;
+  }
+}
+
 void gemm(const LookupGemmArgs& a) noexcept {
   for (std::int64_t t = 0; t < a.tokens; ++t)
     for (std::int64_t row = 0; row < kStripRows; ++row) {
@@ -59,6 +74,6 @@ void pack(const LookupPackArgs& a) noexcept {
 
 }  // namespace
 
-const TernaryLookupFns ternary_lookup{tables, sums, gemm, pack};
+const TernaryLookupFns ternary_lookup{tables, sums, one, gemm, pack};
 
 }  // namespace bitnet::cpu::reference

@@ -37,6 +37,17 @@ struct LookupSumsArgs {
 };
 /// The sums lack 1 for each byte with bit 7 (lookup_tiles.h, negatives).
 
+/// The same of one token and all groups; sums[64 * strips] are set.
+struct LookupOneArgs {
+  const std::int8_t* activations;  // [places], in pair order
+  std::int64_t places, groups;
+  const std::uint8_t* codes;  // of the first strip
+  std::int64_t stride;        // from one group to the next
+  std::int64_t strips;        // 1 to 8
+  std::int32_t* sums;         // 64-byte aligned
+  const std::uint8_t* next;   // codes of the next call, fetched meanwhile; anything but null
+};
+
 /// sums[t][r] = sum over all places of (w + 1) * q for the 64 rows of one strip and many tokens.
 /// Weights are taken out of their bytes once for all tokens; scratch: kLookupGemmScratch bytes,
 /// 64-byte aligned.
@@ -70,6 +81,8 @@ constexpr std::int64_t lookup_pack_scratch(std::int64_t cols) noexcept {
 struct TernaryLookupFns {
   void (*tables)(const LookupTablesArgs&) noexcept;
   void (*sums)(const LookupSumsArgs&) noexcept;
+  /// Null where tables() and sums() are as fast.
+  void (*one)(const LookupOneArgs&) noexcept;
   void (*gemm)(const LookupGemmArgs&) noexcept;
   void (*pack)(const LookupPackArgs&) noexcept;
 };

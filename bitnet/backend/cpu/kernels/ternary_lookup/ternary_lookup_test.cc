@@ -142,6 +142,39 @@ void expect_sums(Fns& fns, const Product& p, const std::vector<std::int8_t>& w,
     }
 }
 
+// One token, all groups: the same sums as by way of tables, of any number of strips.
+TEST_P(TernaryLookup, SumsOfOneTokenAreThoseByTables) {
+  Fns& fns = *GetParam().run;
+  if (fns.one == nullptr) GTEST_SKIP() << "these kernels take the way of tables";
+  std::mt19937 rng(5);
+  for (const auto& [rows, cols] : {std::pair<std::int64_t, std::int64_t>{1, 1},
+                                   {64, 240},
+                                   {70, 256},
+                                   {129, 641},
+                                   {256, 300},
+                                   {270, 2560},
+                                   {330, 257},
+                                   {448, 129},
+                                   {512, 1281}}) {
+    const std::int64_t all = groups(cols), places = pair_order_bytes(cols), count = strips(rows);
+    Aligned codes(64 * count * all), tables(256 * all), sums(4 * 64 * count), found(4 * 64 * count);
+    for (std::int64_t i = 0; i < 64 * count * all; ++i)
+      codes.data()[i] = byte_of(static_cast<int>(rng() % 243) - 121);
+    std::vector<std::int8_t> q(usize(places));
+    for (auto& v : q) v = static_cast<std::int8_t>(static_cast<int>(rng() % 256) - 128);
+    Guarded<std::int8_t> activations(q);
+    reference::ternary_lookup.tables(
+        {activations.data(), places, all, 0, all, tables.data(), codes.data()});
+    reference::ternary_lookup.sums({codes.data(), 64 * count, count, all, 1, tables.data(),
+                                    reinterpret_cast<std::int32_t*>(sums.data()), 64 * count, false,
+                                    codes.data()});
+    fns.one({activations.data(), places, all, codes.data(), 64 * count, count,
+             reinterpret_cast<std::int32_t*>(found.data()), codes.data()});
+    ASSERT_EQ(std::memcmp(found.data(), sums.data(), usize(4 * 64 * count)), 0)
+        << rows << " x " << cols;
+  }
+}
+
 TEST_P(TernaryLookup, SumsAreExact) {
   std::mt19937 rng(2);
   for (const Product& p :

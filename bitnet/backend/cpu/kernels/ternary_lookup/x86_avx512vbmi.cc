@@ -5,6 +5,8 @@
 // a second; vpdpbusd multiplies 530 G at best.
 #include <immintrin.h>
 
+#include <algorithm>
+
 #include "bitnet/backend/cpu/kernels/ternary_lookup/ternary_lookup.h"
 
 namespace bitnet::cpu::avx512vbmi {
@@ -14,10 +16,11 @@ using namespace lookup_tiles;
 
 // 16-bit sums of 5 * 128 * 48 at most.
 constexpr std::int64_t kNarrowGroups = 48;
-constexpr std::int64_t kPrefetchBytes = 8192;
+// How far ahead codes are fetched with one token.
+constexpr std::int64_t kAheadBytes = 6144;
 
 inline void fetch(const std::uint8_t* p) noexcept {
-  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
+  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_NTA);
 }
 
 // --- tables ---
@@ -54,70 +57,84 @@ constexpr Slots kSlots = slots();
 
 inline __m512i load(const void* p) noexcept { return _mm512_load_si512(p); }
 
-// Two blocks of 16-bit sums as bytes, slot by slot in turn.
-inline void store_bytes(std::uint8_t* to, __m512i even, __m512i odd) noexcept {
-  const __m512i low = _mm512_set1_epi16(0xff);
-  // (a & low) | (b & ~low)
-  const auto blend = [&](__m512i a, __m512i b) {
-    return _mm512_ternarylogic_epi32(low, a, b, 0xCA);
-  };
-  _mm512_store_si512(to, blend(even, _mm512_slli_epi16(odd, 8)));
-  _mm512_store_si512(to + kEntries, blend(_mm512_srli_epi16(even, 8), odd));
-}
-
-void tables(const LookupTablesArgs& a) noexcept {
-  const __m512i d0 = load(kDigitsOfSlots.w[0]), d1 = load(kDigitsOfSlots.w[1]),
-                d2 = load(kDigitsOfSlots.w[2]);
-  const __m512i s0 = load(kSlots.from[0]), s1 = load(kSlots.from[1]), s2 = load(kSlots.from[2]);
-  constexpr __mmask32 kBlock = (1u << 27) - 1;
-  constexpr std::int64_t kRun = 64;
-  for (std::int64_t begin = 0; begin < a.count; begin += kRun) {
-    const std::int64_t count = a.count - begin < kRun ? a.count - begin : kRun;
-    alignas(64) std::int16_t x[kDigits][kRun];
-    for (std::int64_t k = 0; k < kDigits; ++k) {
-      const std::int64_t at = k * a.groups + a.first + begin;
-      const std::int64_t there = a.places - at;
-      const __mmask64 valid = there >= kRun ? ~0ull : there <= 0 ? 0 : (1ull << there) - 1;
-      const __m512i q = _mm512_maskz_loadu_epi8(valid, a.activations + at);
-      _mm512_store_si512(x[k], _mm512_cvtepi8_epi16(_mm512_castsi512_si256(q)));
-      _mm512_store_si512(x[k] + 32, _mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(q, 1)));
-    }
-    std::uint8_t* to = a.tables + 256 * begin;
-    for (std::int64_t g = 0; g < count; ++g, to += 256) {
-      fetch(a.next + 64 * (begin + g));
-      const auto activation = [&](int k) { return _mm512_set1_epi16(x[k][g]); };
-      const __m512i low = _mm512_add_epi16(_mm512_add_epi16(_mm512_mullo_epi16(d0, activation(0)),
-                                                            _mm512_mullo_epi16(d1, activation(1))),
-                                           _mm512_mullo_epi16(d2, activation(2)));
-      const __m512i w3 = activation(3), w4 = activation(4);
-      const auto block = [&](__m512i from, __m512i high) {
-        return _mm512_mask_add_epi16(_mm512_permutexvar_epi16(from, low), kBlock, low, high);
-      };
-      store_bytes(to, block(s0, w3), block(s1, _mm512_sub_epi16(w4, w3)));
-      store_bytes(to + 64, block(s2, w4), _mm512_add_epi16(low, _mm512_add_epi16(w4, w3)));
-    }
-  }
-}
-
-// --- sums ---
-
 // Of the 64 rows of a strip: rows 0-7, 16-23, 32-39, 48-55, and the others.
 struct Narrow {
   __m512i even, odd;
 };
 
 struct Table {
-  __m512i low0, low1, high0, high1;
-  explicit Table(const std::uint8_t* p) noexcept
-      : low0(load(p)), low1(load(p + 64)), high0(load(p + 128)), high1(load(p + 192)) {}
+  __m512i low[2], high[2];
+
+  static Table at(const std::uint8_t* p) noexcept {
+    return {{load(p), load(p + 64)}, {load(p + 128), load(p + 192)}};
+  }
+  // Of five activations x[k * stride], k = 0..4.
+  static Table of(const std::int16_t* x, std::int64_t stride) noexcept {
+    const auto digit = [&](int k) { return _mm512_set1_epi16(x[k * stride]); };
+    const auto product = [&](int k) {
+      return _mm512_mullo_epi16(load(kDigitsOfSlots.w[k]), digit(k));
+    };
+    const __m512i first = _mm512_add_epi16(_mm512_add_epi16(product(0), product(1)), product(2));
+    const __m512i w3 = digit(3), w4 = digit(4);
+    const auto block = [&](int from, __m512i more) {
+      constexpr __mmask32 kOwn = (1u << 27) - 1;
+      return _mm512_mask_add_epi16(_mm512_permutexvar_epi16(load(kSlots.from[from]), first), kOwn,
+                                   first, more);
+    };
+    Table table;
+    table.set(0, block(0, w3), block(1, _mm512_sub_epi16(w4, w3)));
+    table.set(1, block(2, w4), _mm512_add_epi16(first, _mm512_add_epi16(w4, w3)));
+    return table;
+  }
+  // Two blocks of 16-bit sums as bytes, slot by slot in turn.
+  void set(int half, __m512i even, __m512i odd) noexcept {
+    // (a & 0xff) | (b & ~0xff)
+    const auto blend = [&](__m512i a, __m512i b) {
+      return _mm512_ternarylogic_epi32(_mm512_set1_epi16(0xff), a, b, 0xCA);
+    };
+    low[half] = blend(even, _mm512_slli_epi16(odd, 8));
+    high[half] = blend(_mm512_srli_epi16(even, 8), odd);
+  }
+  void store(std::uint8_t* p) const noexcept {
+    _mm512_store_si512(p, low[0]), _mm512_store_si512(p + 64, low[1]);
+    _mm512_store_si512(p + 128, high[0]), _mm512_store_si512(p + 192, high[1]);
+  }
   // sum + (sign ? ~found : found)
   void add(Narrow& sum, __m512i codes, __m512i sign) const noexcept {
-    const __m512i low = _mm512_permutex2var_epi8(low0, codes, low1) ^ sign;
-    const __m512i high = _mm512_permutex2var_epi8(high0, codes, high1) ^ sign;
-    sum.even = _mm512_add_epi16(sum.even, _mm512_unpacklo_epi8(low, high));
-    sum.odd = _mm512_add_epi16(sum.odd, _mm512_unpackhi_epi8(low, high));
+    const __m512i found_low = _mm512_permutex2var_epi8(low[0], codes, low[1]) ^ sign;
+    const __m512i found_high = _mm512_permutex2var_epi8(high[0], codes, high[1]) ^ sign;
+    sum.even = _mm512_add_epi16(sum.even, _mm512_unpacklo_epi8(found_low, found_high));
+    sum.odd = _mm512_add_epi16(sum.odd, _mm512_unpackhi_epi8(found_low, found_high));
   }
 };
+
+// `count` activations, of which `there` may be read, the others being 0.
+inline void widen_activations(const std::int8_t* from, std::int64_t there, std::int64_t count,
+                              std::int16_t* to) noexcept {
+  for (std::int64_t i = 0; i < count; i += 32) {
+    const std::int64_t left = there - i;
+    const __mmask32 valid = left >= 32 ? ~0u : left <= 0 ? 0 : (1u << left) - 1;
+    _mm512_storeu_si512(to + i, _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(valid, from + i)));
+  }
+}
+
+void tables(const LookupTablesArgs& a) noexcept {
+  constexpr std::int64_t kRun = 64;
+  for (std::int64_t begin = 0; begin < a.count; begin += kRun) {
+    const std::int64_t count = std::min(kRun, a.count - begin);
+    alignas(64) std::int16_t x[kDigits][kRun];
+    for (std::int64_t k = 0; k < kDigits; ++k) {
+      const std::int64_t at = k * a.groups + a.first + begin;
+      widen_activations(a.activations + at, a.places - at, kRun, x[k]);
+    }
+    for (std::int64_t g = 0; g < count; ++g) {
+      fetch(a.next + 64 * (begin + g));
+      Table::of(x[0] + g, kRun).store(a.tables + 256 * (begin + g));
+    }
+  }
+}
+
+// --- sums ---
 
 // To 64 sums of 32 bits in the order of rows.
 inline void widen(const Narrow& narrow, std::int32_t* sums, bool more) noexcept {
@@ -134,7 +151,7 @@ inline void widen(const Narrow& narrow, std::int32_t* sums, bool more) noexcept 
   }
 }
 
-// A run of at most kNarrowGroups groups.
+// A run of at most kNarrowGroups groups, tables made before.
 struct Run {
   const std::uint8_t* codes;  // of the first strip
   const std::uint8_t* next;   // as far apart as codes, fetched by the first tokens
@@ -156,8 +173,8 @@ void tile(const Run& a) noexcept {
     sum[i / kStrips][i % kStrips] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
   const std::uint8_t *tables = a.tables, *codes = a.codes, *next = a.next;
   for (std::int64_t g = 0; g < a.count; ++g, tables += 256, codes += a.stride, next += a.stride) {
-    const Table first(tables);
-    const Table second(kTokens > 1 ? tables + a.table_stride : tables);
+    const Table first = Table::at(tables);
+    const Table second = Table::at(kTokens > 1 ? tables + a.table_stride : tables);
 #pragma GCC unroll 8
     for (int i = 0; i < kStrips; ++i) {
       if constexpr (kFetch) fetch(next + 64 * i);
@@ -175,9 +192,9 @@ void tile(const Run& a) noexcept {
 }
 
 using TileFn = void(const Run&) noexcept;
-constexpr TileFn* kOneToken[] = {tile<1, 1, true>, tile<2, 1, true>, tile<3, 1, true>,
-                                 tile<4, 1, true>, tile<5, 1, true>, tile<6, 1, true>,
-                                 tile<7, 1, true>, tile<8, 1, true>};
+constexpr TileFn* kOneToken[] = {tile<1, 1, false>, tile<2, 1, false>, tile<3, 1, false>,
+                                 tile<4, 1, false>, tile<5, 1, false>, tile<6, 1, false>,
+                                 tile<7, 1, false>, tile<8, 1, false>};
 constexpr TileFn* kTwoTokens[][4] = {
     {tile<1, 2, false>, tile<2, 2, false>, tile<3, 2, false>, tile<4, 2, false>},
     {tile<1, 2, true>, tile<2, 2, true>, tile<3, 2, true>, tile<4, 2, true>}};
@@ -186,7 +203,7 @@ constexpr TileFn* kTwoTokens[][4] = {
 // first tokens are computed, the next run's come.
 void sums(const LookupSumsArgs& a) noexcept {
   for (std::int64_t begin = 0; begin < a.count; begin += kNarrowGroups) {
-    const std::int64_t count = a.count - begin < kNarrowGroups ? a.count - begin : kNarrowGroups;
+    const std::int64_t count = std::min(kNarrowGroups, a.count - begin);
     const std::uint8_t* const codes = a.codes + begin * a.stride;
     const bool last = begin + count == a.count;
     Run run{codes,
@@ -201,7 +218,7 @@ void sums(const LookupSumsArgs& a) noexcept {
     std::int64_t token = 0;
     for (; token + 2 <= a.tokens; token += 2) {
       for (std::int64_t strip = 0; strip < a.strips; strip += 4) {
-        const std::int64_t here = a.strips - strip < 4 ? a.strips - strip : 4;
+        const std::int64_t here = std::min(std::int64_t{4}, a.strips - strip);
         Run part = run;
         part.codes += kStripRows * strip;
         part.next += kStripRows * strip;
@@ -211,11 +228,56 @@ void sums(const LookupSumsArgs& a) noexcept {
       run.tables += 2 * run.table_stride;
       run.sums += 2 * run.sums_stride;
     }
-    if (token == a.tokens) continue;
-    if (a.tokens == 1) run.next = codes + kPrefetchBytes;
-    kOneToken[a.strips - 1](run);
+    if (token < a.tokens) kOneToken[a.strips - 1](run);
   }
 }
+
+// --- one token ---
+
+// Tables are made where they are used, again for each 8 strips: 30 instructions beside 80, where
+// memory sets the pace. Reading them from L2 instead (256 bytes beside 512 of weights) took 8 to 13
+// % of the rate at which memory gives weights.
+template <int kStrips>
+void tile_of_one(const LookupOneArgs& a) noexcept {
+  const __m512i spread = _mm512_set1_epi64(static_cast<long long>(0x8080808080808080ull));
+  constexpr std::int64_t kAhead = kAheadBytes / (kStripRows * kStrips);
+  constexpr std::int64_t kRun = 64;
+  for (std::int64_t begin = 0; begin < a.groups; begin += kNarrowGroups) {
+    alignas(64) std::int16_t x[kDigits][kRun];
+    for (std::int64_t k = 0; k < kDigits; ++k) {
+      const std::int64_t at = k * a.groups + begin;
+      widen_activations(a.activations + at, a.places - at, kRun, x[k]);
+    }
+    Narrow sum[std::size_t{kStrips}];
+#pragma GCC unroll 8
+    for (Narrow& s : sum) s = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    const std::int64_t end = std::min(begin + kNarrowGroups, a.groups);
+    std::int64_t g = begin;
+    for (const bool within : {true, false}) {
+      const std::uint8_t* codes = a.codes + g * a.stride;
+      const std::uint8_t* next =
+          within ? codes + kAhead * a.stride : a.next + (g + kAhead - a.groups) * a.stride;
+      const std::int64_t part_end = within ? std::min(end, a.groups - kAhead) : end;
+      for (; g < part_end; ++g, codes += a.stride, next += a.stride) {
+        const Table table = Table::of(x[0] + g - begin, kRun);
+#pragma GCC unroll 8
+        for (int i = 0; i < kStrips; ++i) {
+          fetch(next + 64 * i);
+          const __m512i code = load(codes + 64 * i);
+          table.add(sum[i], code, _mm512_gf2p8affine_epi64_epi8(code, spread, 0));
+        }
+      }
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < kStrips; ++i) widen(sum[i], a.sums + kStripRows * i, begin > 0);
+  }
+}
+
+using OneFn = void(const LookupOneArgs&) noexcept;
+constexpr OneFn* kTilesOfOne[] = {tile_of_one<1>, tile_of_one<2>, tile_of_one<3>, tile_of_one<4>,
+                                  tile_of_one<5>, tile_of_one<6>, tile_of_one<7>, tile_of_one<8>};
+
+void one(const LookupOneArgs& a) noexcept { kTilesOfOne[a.strips - 1](a); }
 
 // --- many tokens: weights out of their bytes, then vpdpbusd ---
 
@@ -453,6 +515,6 @@ void pack(const LookupPackArgs& a) noexcept {
 
 }  // namespace
 
-const TernaryLookupFns ternary_lookup{tables, sums, gemm, pack};
+const TernaryLookupFns ternary_lookup{tables, sums, one, gemm, pack};
 
 }  // namespace bitnet::cpu::avx512vbmi
