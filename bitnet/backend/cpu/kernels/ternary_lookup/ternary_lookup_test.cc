@@ -168,6 +168,7 @@ TEST_P(TernaryLookup, SumsOfOneTokenAreThoseByTables) {
     reference::ternary_lookup.sums({codes.data(), 64 * count, count, all, 1, tables.data(),
                                     reinterpret_cast<std::int32_t*>(sums.data()), 64 * count, false,
                                     codes.data()});
+    std::memset(found.data(), 0x55, usize(4 * 64 * count));
     fns.one({activations.data(), places, all, codes.data(), 64 * count, count,
              reinterpret_cast<std::int32_t*>(found.data()), codes.data()});
     ASSERT_EQ(std::memcmp(found.data(), sums.data(), usize(4 * 64 * count)), 0)
