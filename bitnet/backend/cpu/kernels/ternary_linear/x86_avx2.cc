@@ -68,7 +68,7 @@ inline Lanes32 gemv_row(const TernaryLinearArgs& a, const std::uint8_t* w) noexc
   Lanes16 part{};
   Lanes32 sum{};
   const auto step = [&](std::int64_t b, const std::int8_t* x) {
-    _mm_prefetch(w + 32 * b + kPrefetchBytes, _MM_HINT_T0);
+    _mm_prefetch(w + 32 * b + kPrefetchBytes, _MM_HINT_NTA);
     part += products(codes_of(w + 32 * b), x);
   };
   for_blocks(a.blocks, a.activations, step, [&] { sum += wide(part), part = Lanes16{}; });

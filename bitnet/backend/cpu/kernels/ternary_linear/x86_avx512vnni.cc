@@ -76,7 +76,7 @@ inline Lanes gemv_row(const TernaryLinearArgs& a, const std::uint8_t* w) noexcep
   };
   const std::int64_t pairs = a.blocks / 2;
   for (std::int64_t i = 0; i < pairs; ++i) {
-    _mm_prefetch(w + 64 * i + kPrefetchBytes, _MM_HINT_T0);
+    _mm_prefetch(w + 64 * i + kPrefetchBytes, _MM_HINT_NTA);
     step(load_halves(w + 64 * i), a.activations + 256 * i);
   }
   if (a.blocks % 2) step(load_last(w + 64 * pairs), a.activations + 256 * pairs);

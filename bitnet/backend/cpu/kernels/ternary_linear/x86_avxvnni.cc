@@ -32,7 +32,7 @@ inline Lanes32 gemv_row(const TernaryLinearArgs& a, const std::uint8_t* w) noexc
   };
   const std::int8_t* x = a.activations;
   for (std::int64_t b = 0; b + 2 <= a.blocks; b += 2, x += 256) {
-    _mm_prefetch(w + 32 * b + kPrefetchBytes, _MM_HINT_T0);
+    _mm_prefetch(w + 32 * b + kPrefetchBytes, _MM_HINT_NTA);
     step(b, x);
     step(b + 1, x + 32);
   }
