@@ -43,7 +43,7 @@ struct OpTable {
   void (*cast)(const CastArgs&, ThreadPool&);
   void (*reduce)(const ReduceArgs&, ThreadPool&);
   void (*matmul)(const MatmulArgs&, ThreadPool&);
-  void (*rows)(const RowArgs&, ThreadPool&);
+  void (*rows)(const RowOpArgs&, ThreadPool&);
   void (*quantize_rows)(const QuantizeRowsArgs&, ThreadPool&);
   void (*abs_sum)(const AbsSumArgs&, ThreadPool&);
   void (*dropout)(const DropoutArgs&, ThreadPool&);

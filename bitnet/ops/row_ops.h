@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "bitnet/tensor/dtype.h"
+
 namespace bitnet {
 
 /// Sums over a row x[0..n) are sum16: lane l of 16 takes k = l, l + 16, … (products go in by fused
@@ -11,7 +13,7 @@ namespace bitnet {
 ///   softmax       m = max x; e = exp(x - m); y = e * (1 / sum16 e)
 ///   log_softmax   y = (x - m) - log(sum16 e)
 ///   layer_norm    c = x - sum16(x) / n; r = 1 / sqrt(sum16(c^2) / n + eps); y = fma(c * r, w, b)
-/// (RMSNorm has an entry of its own: RmsNormArgs of ops/args.h.)
+///   rms_norm      as RmsNormArgs of ops/args.h, whose bits it has; w is given
 /// Gradients of x, with g that of y:
 ///   softmax_grad      x is y: y * (g - sum16(g y))
 ///   log_softmax_grad  x is y: g - exp(y) * sum16(g)
@@ -24,6 +26,7 @@ enum class RowOp : std::uint8_t {
   softmax,
   log_softmax,
   layer_norm,
+  rms_norm,
   softmax_grad,
   log_softmax_grad,
   layer_norm_grad,
@@ -35,7 +38,35 @@ enum class RowOp : std::uint8_t {
 /// Target of a row that counts for nothing.
 inline constexpr std::int64_t kIgnoredTarget = -100;
 
-/// Strides in elements from one row to the next; 0 repeats a row. Rows have no gaps. out may be x.
+/// Rows of f32, f16 or bf16 without gaps inside; stride in elements from one row to the next, 0
+/// repeats a row.
+struct RowsIn {
+  const void* data;
+  DType dtype;
+  std::int64_t stride;
+};
+struct RowsOut {
+  void* data;
+  DType dtype;
+  std::int64_t stride;
+};
+
+/// What the op is told. Computed in f32: halves are converted exactly on the way in, results are
+/// rounded once. out may be x.
+struct RowOpArgs {
+  RowOp op;
+  RowsIn x;
+  RowsIn g;                     // of the gradients; of cross_entropy_grad one f32 for all rows
+  const float* weight;          // [cols]; null: ones
+  const float* bias;            // [cols]; null: zeros
+  const std::int64_t* targets;  // [rows], each in [0, cols) or kIgnoredTarget
+  RowsOut out;                  // of cross_entropy one element a row
+  float* extra;                 // [rows][cols] or null
+  std::int64_t rows, cols;
+  float eps;
+};
+
+/// What kernels are told of some of the rows, all of them floats. Strides as above.
 struct RowArgs {
   RowOp op;
   const float* x;

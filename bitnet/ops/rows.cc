@@ -2,11 +2,11 @@
 #include "bitnet/ops/rows.h"
 
 #include <algorithm>
+#include <optional>
+#include <vector>
 
 #include "bitnet/ops/check.h"
-#include "bitnet/ops/elementwise.h"
 #include "bitnet/ops/floats.h"
-#include "bitnet/ops/pointwise.h"
 #include "bitnet/ops/reduce.h"
 #include "bitnet/ops/work.h"
 #include "bitnet/tensor/copy.h"
@@ -14,17 +14,45 @@
 namespace bitnet::ops {
 namespace {
 
-// x as f32 rows without gaps; rows() and cols() of the tensor are those of the op.
-Tensor as_rows(const OpContext& context, const char* op, const char* operand, const TensorView& x) {
-  const Tensor floats = as_floats(context, op, operand, x);
+// Rows of x where they lie, or, where the axes in front do not step evenly, in a copy of its type.
+struct Rows {
+  Tensor copied;
+  RowsIn in;
+  std::int64_t count, cols;
+};
+
+// The one step in bytes, whole elements, from each row to the next, if there is one.
+std::optional<std::int64_t> row_step(const TensorView& x) {
+  const std::int64_t element = info(x.dtype()).block_bytes;
+  if (x.dim(-1) > 1 && x.stride(-1) != element) return {};
+  std::int64_t step = x.dim(-1) * element, rows = 1;
+  for (int axis = x.rank() - 1; axis-- > 0;) {
+    if (x.dim(axis) == 1) continue;
+    if (rows == 1)
+      step = x.stride(axis);
+    else if (x.stride(axis) != step * rows)
+      return {};
+    rows *= x.dim(axis);
+  }
+  if (step % element != 0) return {};
+  return step;
+}
+
+Rows rows_of(const char* op, const char* operand, const TensorView& x) {
+  check_type_in(op, operand, x.dtype(), {DType::f32, DType::f16, DType::bf16});
+  check_on_cpu(op, operand, x);
   if (x.rank() == 0 || x.dim(-1) == 0)
     fail(Errc::invalid_argument, std::string(op) + ": " + operand + " is " + to_string(x.shape()) +
                                      ", expected rows of at least one element");
-  return floats;
-}
-
-Tensor as_type(const OpContext& context, const Tensor& x, DType type) {
-  return type == DType::f32 ? x : cast(context, x, type);
+  const std::int64_t cols = x.dim(-1);
+  Rows rows{{}, {x.data(), x.dtype(), cols}, x.num_elements() / cols, cols};
+  if (const auto step = row_step(x)) {
+    rows.in.stride = *step / info(x.dtype()).block_bytes;
+  } else {
+    rows.copied = contiguous(x);
+    rows.in.data = rows.copied.data();
+  }
+  return rows;
 }
 
 // A parameter of the columns, or null for rank 0.
@@ -38,64 +66,65 @@ const float* parameter(const char* op, const char* operand, const TensorView& p,
   return reinterpret_cast<const float*>(p.data());
 }
 
-RowArgs args_of(RowOp op, const Tensor& x, Tensor& out) {
-  RowArgs args{};
+RowOpArgs args_of(RowOp op, const Rows& x, Tensor& out) {
+  RowOpArgs args{};
   args.op = op;
-  args.x = x.as<float>();
-  args.x_stride = args.out_stride = x.cols();
-  args.out = out.as_mutable<float>();
-  args.rows = x.rows();
-  args.cols = x.cols();
+  args.x = x.in;
+  args.out = {out.mutable_data(), out.dtype(), x.cols};
+  args.rows = x.count;
+  args.cols = x.cols;
   return args;
 }
 
-void run(const OpContext& context, const char* op, const RowArgs& args) {
+void run(const OpContext& context, const char* op, const RowOpArgs& args) {
   run_in_span("rows", supported(context, context.table->rows, op), args, *context.threads);
 }
 
 // softmax and log_softmax
 Tensor plain(const OpContext& context, const char* name, RowOp op, const TensorView& x) {
-  const Tensor rows = as_rows(context, name, "x", x);
-  Tensor out = Tensor::allocate(DType::f32, x.shape());
+  const Rows rows = rows_of(name, "x", x);
+  Tensor out = Tensor::allocate(x.dtype(), x.shape());
   run(context, name, args_of(op, rows, out));
-  return as_type(context, out, x.dtype());
+  return out;
 }
 
 Tensor plain_backward(const OpContext& context, const char* name, RowOp op, const TensorView& y,
                       const TensorView& gradient) {
   check_shape(name, "gradient", gradient.shape(), y.shape());
-  const Tensor rows = as_rows(context, name, "y", y);
-  const Tensor g = as_rows(context, name, "gradient", gradient);
-  Tensor out = Tensor::allocate(DType::f32, y.shape());
-  RowArgs args = args_of(op, rows, out);
-  args.g = g.as<float>();
-  args.g_stride = g.cols();
+  const Rows rows = rows_of(name, "y", y), g = rows_of(name, "gradient", gradient);
+  Tensor out = Tensor::allocate(y.dtype(), y.shape());
+  RowOpArgs args = args_of(op, rows, out);
+  args.g = g.in;
   run(context, name, args);
-  return as_type(context, out, y.dtype());
+  return out;
 }
 
-// Rows summed to one: [..., cols] to [cols].
-Tensor sum_of_rows(const OpContext& context, const Tensor& t) {
-  return reduce(context, ReduceOp::sum, t.view().reshape({t.rows(), t.cols()}), {0});
+// Rows summed to one in f32: [..., cols] to [cols].
+Tensor sum_of_rows(const OpContext& context, const TensorView& t) {
+  std::vector<int> axes;
+  for (int i = 0; i + 1 < t.rank(); ++i) axes.push_back(i);
+  const Tensor floats = as_floats(context, "norm_backward", "gradient", t);
+  if (axes.empty()) return contiguous(floats);
+  Tensor sum = Tensor::allocate(DType::f32, {t.dim(-1)});
+  reduce(context, ReduceOp::sum, floats, axes, sum.mutable_view());
+  return sum;
 }
 
 NormGradients norm_backward(const OpContext& context, const char* name, RowOp op,
                             const TensorView& x, const TensorView& weight, float eps,
                             const TensorView& gradient) {
   check_shape(name, "gradient", gradient.shape(), x.shape());
-  const Tensor rows = as_rows(context, name, "x", x);
-  const Tensor g = as_rows(context, name, "gradient", gradient);
-  Tensor out = Tensor::allocate(DType::f32, x.shape());
+  const Rows rows = rows_of(name, "x", x), g = rows_of(name, "gradient", gradient);
+  Tensor out = Tensor::allocate(x.dtype(), x.shape());
   Tensor extra = Tensor::allocate(DType::f32, x.shape());
-  RowArgs args = args_of(op, rows, out);
-  args.g = g.as<float>();
-  args.g_stride = g.cols();
-  args.weight = parameter(name, "weight", weight, rows.cols());
+  RowOpArgs args = args_of(op, rows, out);
+  args.g = g.in;
+  args.weight = parameter(name, "weight", weight, rows.cols);
   args.extra = extra.as_mutable<float>();
   args.eps = eps;
   run(context, name, args);
-  NormGradients gradients{as_type(context, out, x.dtype()), sum_of_rows(context, extra), {}};
-  if (op == RowOp::layer_norm_grad) gradients.bias = sum_of_rows(context, g);
+  NormGradients gradients{std::move(out), sum_of_rows(context, extra), {}};
+  if (op == RowOp::layer_norm_grad) gradients.bias = sum_of_rows(context, gradient);
   return gradients;
 }
 
@@ -104,19 +133,19 @@ struct Targets {
   std::int64_t counted = 0;
 };
 
-Targets targets_of(const char* op, const TensorView& targets, const Tensor& logits) {
+Targets targets_of(const char* op, const TensorView& targets, const TensorView& logits) {
   check_type(op, "targets", targets.dtype(), DType::i64);
   check_on_cpu(op, "targets", targets);
   const auto dims = logits.shape().dims();
   check_shape(op, "targets", targets.shape(), Shape(dims.first(dims.size() - 1)));
   Targets t{as_contiguous(targets)};
-  for (std::int64_t i = 0; i < logits.rows(); ++i) {
+  for (std::int64_t i = 0; i < targets.num_elements(); ++i) {
     const std::int64_t target = t.values.as<std::int64_t>()[i];
     if (target == kIgnoredTarget) continue;
-    if (target < 0 || target >= logits.cols())
+    if (target < 0 || target >= logits.dim(-1))
       fail(Errc::invalid_argument, std::string(op) + ": target " + std::to_string(target) +
                                        " of row " + std::to_string(i) + " is outside the " +
-                                       std::to_string(logits.cols()) + " classes");
+                                       std::to_string(logits.dim(-1)) + " classes");
     ++t.counted;
   }
   return t;
@@ -143,31 +172,30 @@ Tensor log_softmax_backward(const OpContext& context, const TensorView& y,
 
 Tensor rms_norm(const OpContext& context, const TensorView& x, const TensorView& weight,
                 float eps) {
-  const Tensor rows = as_rows(context, "rms_norm", "x", x);
-  const std::int64_t cols = rows.cols();
-  Tensor gain;
-  if (parameter("rms_norm", "weight", weight, cols)) {
-    gain = as_contiguous(weight);
-  } else {
-    gain = Tensor::allocate(DType::f32, {cols});
-    std::fill_n(gain.as_mutable<float>(), cols, 1.0f);
+  const Rows rows = rows_of("rms_norm", "x", x);
+  Tensor out = Tensor::allocate(x.dtype(), x.shape()), ones;
+  RowOpArgs args = args_of(RowOp::rms_norm, rows, out);
+  args.weight = parameter("rms_norm", "weight", weight, rows.cols);
+  if (args.weight == nullptr) {
+    ones = Tensor::allocate(DType::f32, {rows.cols});
+    std::fill_n(ones.as_mutable<float>(), rows.cols, 1.0f);
+    args.weight = ones.as<float>();
   }
-  Tensor out = Tensor::allocate(DType::f32, x.shape());
-  bitnet::rms_norm(context, {rows.as<float>(), rows.rows(), cols, cols}, gain, eps,
-                   {out.as_mutable<float>(), rows.rows(), cols, cols});
-  return as_type(context, out, x.dtype());
+  args.eps = eps;
+  run(context, "rms_norm", args);
+  return out;
 }
 
 Tensor layer_norm(const OpContext& context, const TensorView& x, const TensorView& weight,
                   const TensorView& bias, float eps) {
-  const Tensor rows = as_rows(context, "layer_norm", "x", x);
-  Tensor out = Tensor::allocate(DType::f32, x.shape());
-  RowArgs args = args_of(RowOp::layer_norm, rows, out);
-  args.weight = parameter("layer_norm", "weight", weight, rows.cols());
-  args.bias = parameter("layer_norm", "bias", bias, rows.cols());
+  const Rows rows = rows_of("layer_norm", "x", x);
+  Tensor out = Tensor::allocate(x.dtype(), x.shape());
+  RowOpArgs args = args_of(RowOp::layer_norm, rows, out);
+  args.weight = parameter("layer_norm", "weight", weight, rows.cols);
+  args.bias = parameter("layer_norm", "bias", bias, rows.cols);
   args.eps = eps;
   run(context, "layer_norm", args);
-  return as_type(context, out, x.dtype());
+  return out;
 }
 
 NormGradients rms_norm_backward(const OpContext& context, const TensorView& x,
@@ -184,11 +212,11 @@ NormGradients layer_norm_backward(const OpContext& context, const TensorView& x,
 
 CrossEntropy cross_entropy(const OpContext& context, const TensorView& logits,
                            const TensorView& targets) {
-  const Tensor rows = as_rows(context, "cross_entropy", "logits", logits);
-  const Targets t = targets_of("cross_entropy", targets, rows);
+  const Rows rows = rows_of("cross_entropy", "logits", logits);
+  const Targets t = targets_of("cross_entropy", targets, logits);
   CrossEntropy result{0.0f, Tensor::allocate(DType::f32, targets.shape()), t.counted};
-  RowArgs args = args_of(RowOp::cross_entropy, rows, result.losses);
-  args.out_stride = 1;
+  RowOpArgs args = args_of(RowOp::cross_entropy, rows, result.losses);
+  args.out.stride = 1;
   args.targets = t.values.as<std::int64_t>();
   run(context, "cross_entropy", args);
   const Tensor total = reduce(context, ReduceOp::sum, result.losses);
@@ -198,15 +226,15 @@ CrossEntropy cross_entropy(const OpContext& context, const TensorView& logits,
 
 Tensor cross_entropy_backward(const OpContext& context, const TensorView& logits,
                               const TensorView& targets, float gradient) {
-  const Tensor rows = as_rows(context, "cross_entropy_backward", "logits", logits);
-  const Targets t = targets_of("cross_entropy_backward", targets, rows);
-  Tensor out = Tensor::allocate(DType::f32, logits.shape());
-  RowArgs args = args_of(RowOp::cross_entropy_grad, rows, out);
+  const Rows rows = rows_of("cross_entropy_backward", "logits", logits);
+  const Targets t = targets_of("cross_entropy_backward", targets, logits);
+  Tensor out = Tensor::allocate(logits.dtype(), logits.shape());
+  RowOpArgs args = args_of(RowOp::cross_entropy_grad, rows, out);
   const float share = gradient / static_cast<float>(t.counted);
-  args.g = &share;
+  args.g = {&share, DType::f32, 0};
   args.targets = t.values.as<std::int64_t>();
   run(context, "cross_entropy_backward", args);
-  return as_type(context, out, logits.dtype());
+  return out;
 }
 
 }  // namespace bitnet::ops

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Softmax, norms and cross entropy over the last axis, and their gradients (ops/row_ops.h: formulas
-// and the order in which they add). f32, f16 and bf16, computed in f32; any strides.
+// and the order in which they add). f32, f16 and bf16, computed in f32 a few rows at a time; any
+// strides. Where rows do not lie at even distances, or elements apart, x is copied first.
 // Throw Error{invalid_argument} where types or shapes do not fit, for rows of no elements and for
 // targets outside the row; Error{unsupported} for other types.
 #pragma once

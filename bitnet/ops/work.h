@@ -40,7 +40,7 @@ profile::Work work_of(const WhereArgs& args) noexcept;
 profile::Work work_of(const CastArgs& args) noexcept;
 profile::Work work_of(const ReduceArgs& args) noexcept;
 profile::Work work_of(const MatmulArgs& args) noexcept;
-profile::Work work_of(const RowArgs& args) noexcept;
+profile::Work work_of(const RowOpArgs& args) noexcept;
 profile::Work work_of(const QuantizeRowsArgs& args) noexcept;
 profile::Work work_of(const AbsSumArgs& args) noexcept;
 profile::Work work_of(const DropoutArgs& args) noexcept;

@@ -47,6 +47,8 @@ double row_ops(RowOp op) noexcept {
       return 6;
     case RowOp::layer_norm:
       return 8;  // sum; difference, square, sum; difference, scale, weight, bias
+    case RowOp::rms_norm:
+      return 4;  // square, sum; scale, weight
     case RowOp::softmax_grad:
     case RowOp::log_softmax_grad:
       return 4;
@@ -139,12 +141,14 @@ profile::Work work_of(const MatmulArgs& a) noexcept {
   return a.a.dtype == DType::i8 ? work(bytes, 0, ops) : work(bytes, ops);
 }
 
-profile::Work work_of(const RowArgs& a) noexcept {
+profile::Work work_of(const RowOpArgs& a) noexcept {
   const double rows = static_cast<double>(a.rows), count = rows * static_cast<double>(a.cols);
   const bool one_out = a.op == RowOp::cross_entropy;
-  const double arrays = 1 + (a.g && a.g_stride != 0) + !one_out + (a.extra != nullptr);
+  const auto bytes = [](DType type) { return static_cast<double>(info(type).block_bytes); };
+  const double element = bytes(a.x.dtype) + (a.g.data && a.g.stride != 0 ? bytes(a.g.dtype) : 0) +
+                         (one_out ? 0 : bytes(a.out.dtype)) + (a.extra ? kFloat : 0);
   const double columns = (a.weight != nullptr) + (a.bias != nullptr);
-  return work(arrays * count * kFloat + columns * static_cast<double>(a.cols) * kFloat +
+  return work(element * count + columns * static_cast<double>(a.cols) * kFloat +
                   (one_out ? rows * kFloat : 0) + (a.targets ? rows * 8 : 0),
               row_ops(a.op) * count);
 }

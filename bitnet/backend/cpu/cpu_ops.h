@@ -15,7 +15,8 @@ namespace bitnet::cpu {
 void rms_norm(const RmsNormArgs& args, ThreadPool& pool);
 void gated_activation(const GatedActivationArgs& args, ThreadPool& pool);
 void add(const AddArgs& args, ThreadPool& pool);
-void rows(const RowArgs& args, ThreadPool& pool);
+/// Throws std::bad_alloc where floats for a few rows of halves (64 KB, or one row) cannot be had.
+void rows(const RowOpArgs& args, ThreadPool& pool);
 void quantize_rows(const QuantizeRowsArgs& args, ThreadPool& pool);
 void abs_sum(const AbsSumArgs& args, ThreadPool& pool);
 void dropout(const DropoutArgs& args, ThreadPool& pool);

@@ -63,7 +63,7 @@ void check_ternary_linear(Checks& checks, Random& random) {
 // Tiles, sums by way of tables, sums of many tokens; with plain integers as the definition.
 void check_ternary_lookup(Checks& checks, Random& random) {
   using namespace lookup_tiles;
-  constexpr std::int64_t rows = 70, cols = 300, tokens = 3;
+  constexpr std::int64_t rows = 70, cols = 700, tokens = 3;  // all five weights of bytes
   const std::int64_t all = groups(cols), places = pair_order_bytes(cols), stride = 5 * all + 3,
                      row_bytes = block128::row_bytes(cols), filled = strips(rows) * kStripRows;
   std::vector<std::uint8_t> weights(usize(rows * row_bytes));

@@ -2,6 +2,7 @@
 // The arithmetic of ops on whole rows over a vector type (simd/).
 #pragma once
 
+#include "bitnet/backend/cpu/kernels/norm/norm_impl.h"
 #include "bitnet/backend/cpu/kernels/rows/rows.h"
 #include "bitnet/backend/cpu/simd/math.h"
 #include "bitnet/backend/cpu/simd/min_max.h"
@@ -223,6 +224,8 @@ static inline void one_row(const RowArgs& a, std::int64_t t) {
       return log_softmax_row<V>(x, out, a.cols);
     case RowOp::layer_norm:
       return layer_norm_row<V>(a, x, out);
+    case RowOp::rms_norm:
+      return rms_norm_rows<V>({x, 0, a.weight, out, 0, 1, a.cols, a.eps});
     case RowOp::softmax_grad:
       return softmax_grad_row<V>(x, g, out, a.cols);
     case RowOp::log_softmax_grad:

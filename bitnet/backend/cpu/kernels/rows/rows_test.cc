@@ -82,7 +82,19 @@ TEST(RowsOp, DoesNotDependOnThreadsAndMayBeInPlace) {
       ThreadPool pool(threads);
       std::vector<float> out(expected.size(), 0.0f);
       const std::size_t written = expected.size() - c.x.size();
-      rows(c.args(RowOp(op), out.data(), out.data() + written), pool);
+      const RowArgs a = c.args(RowOp(op), out.data(), out.data() + written);
+      rows({a.op,
+            {a.x, DType::f32, a.x_stride},
+            {a.g, DType::f32, a.g_stride},
+            a.weight,
+            a.bias,
+            a.targets,
+            {a.out, DType::f32, a.out_stride},
+            a.extra,
+            a.rows,
+            a.cols,
+            a.eps},
+           pool);
       EXPECT_TRUE(same_bits(out, expected)) << op << " " << threads;
     }
     if (op == int(RowOp::cross_entropy)) continue;
