@@ -171,15 +171,17 @@ TEST_F(RowsOpTest, HalvesAreComputedInFloats) {
 // Rows with gaps, repeated rows and rows in reverse order are read where they lie.
 TEST_F(RowsOpTest, RowsMayLieAnywhere) {
   const Doubles v = normal_doubles(rng_, 2 * 6 * 20);
-  const Tensor kept = tensor_of(v, {2, 6, 20});
-  const TensorView all = kept;
-  for (const TensorView& part :
-       {all.slice(2, {3, 17}), all.slice(1, {0, 6, 2}), all.flip(1), all.select(1, 2),
-        all.select(1, 2).select(0, 0).broadcast_to({4, 20}), all.transpose(0, 1),
-        all.select(0, 1).select(0, 1), all.flip(2)}) {
-    EXPECT_EQ(values(softmax(c_, part)), values(softmax(c_, contiguous(part))));
-    EXPECT_EQ(values(softmax_backward(c_, part, part)),
-              values(softmax_backward(c_, contiguous(part), contiguous(part))));
+  for (const DType type : {DType::f32, DType::f16}) {
+    const Tensor kept = tensor_of(v, {2, 6, 20}, type);
+    const TensorView all = kept;
+    for (const TensorView& part :
+         {all.slice(2, {3, 17}), all.slice(1, {0, 6, 2}), all.flip(1), all.select(1, 2),
+          all.select(1, 2).select(0, 0).broadcast_to({4, 20}), all.transpose(0, 1),
+          all.select(0, 1).select(0, 1), all.flip(2)}) {
+      EXPECT_EQ(values(softmax(c_, part)), values(softmax(c_, contiguous(part))));
+      EXPECT_EQ(values(softmax_backward(c_, part, part)),
+                values(softmax_backward(c_, contiguous(part), contiguous(part))));
+    }
   }
 }
 
