@@ -81,24 +81,50 @@ TEST_F(DraftTest, GreedyTextsAreEqual) {
 TEST_F(DraftTest, SampledTextsAreEqualWithEveryFilterAndPenalty) {
   Decoder full = large_.decoder(), screened = large_.decoder();
   screened.screen_head(0);
+  struct Penalty {
+    float factor;
+    std::int64_t last;
+  };
   GenerateOptions options;
   options.max_tokens = 24;
-  const Ids prompt{3, 4, 5, 3, 4, 5, 3, 4};
   for (const float temperature : {0.0f, 1.0f})
-    for (const float penalty : {1.0f, 1.2f, 0.8f}) {
+    // Below 1 recent tokens become likelier, also those that are not among the largest logits.
+    for (const auto [factor, last] : {Penalty{1.0f, 0}, {1.2f, 5}, {0.8f, -1}, {0.2f, 3}})
       for (const std::int64_t top_k : {0, 3}) {
         options.sampling.temperature = temperature;
-        options.sampling.repeat_penalty = penalty;
-        options.sampling.repeat_last_n = penalty < 1 ? -1 : 5;
+        options.sampling.repeat_penalty = factor;
+        options.sampling.repeat_last_n = last;
         options.sampling.top_k = top_k;
         options.sampling.top_p = top_k == 0 ? 1.0f : 0.9f;
         ++options.sampling.seed;
-        check(full, prompt, options, TestModel::kPositions, 1000, {3, 9});
-        check(screened, prompt, options, TestModel::kPositions, 1000, {3, 9});
+        for (const Ids& prompt : {Ids{3, 4, 5, 3, 4, 5, 3, 4}, Ids{9, 8, 7, 6, 5, 9, 8, 7, 6, 5}}) {
+          if (top_k > 0 || temperature == 0.0f)
+            check(screened, prompt, options, TestModel::kPositions, 1000, {3, 9});
+          else
+            check(full, prompt, options, TestModel::kPositions, 1000, {3});
+        }
       }
-    }
   EXPECT_GT(accepted_, 20) << "of " << drafted_;
   EXPECT_GT(drafted_, accepted_);
+}
+
+// What is likelier because it was just written may be a token of the draft itself, and none of the
+// largest logits.
+TEST_F(DraftTest, EachTokenOfADraftHasThePenaltiesOfItsPlace) {
+  Decoder screened = large_.decoder();
+  screened.screen_head(0);
+  GenerateOptions options;
+  options.max_tokens = 40;
+  options.sampling = {.temperature = 1.5f, .top_k = 2, .top_p = 1.0f, .min_p = 0.0f};
+  options.sampling.repeat_penalty = 0.2f;
+  options.sampling.repeat_last_n = 2;
+  for (std::int32_t i = 0; i < 40; i += 2) {
+    Ids prompt = repeating(10, 2 + i % 6);
+    prompt.insert(prompt.begin(), i);
+    options.sampling.seed = static_cast<std::uint64_t>(i);
+    check(screened, prompt, options, TestModel::kPositions, 1000, {7});
+  }
+  EXPECT_GT(accepted_, 100) << "of " << drafted_;
 }
 
 // The text that the greedy tests end in repeats itself, so every end falls into a draft.
