@@ -86,7 +86,8 @@ TEST_F(DraftTest, SampledTextsAreEqualWithEveryFilterAndPenalty) {
     std::int64_t last;
   };
   GenerateOptions options;
-  options.max_tokens = 24;
+  options.max_tokens = 16;
+  const Ids prompt{3, 4, 5, 3, 4, 5, 3, 4};
   for (const float temperature : {0.0f, 1.0f})
     // Below 1 recent tokens become likelier, also those that are not among the largest logits.
     for (const auto [factor, last] : {Penalty{1.0f, 0}, {1.2f, 5}, {0.8f, -1}, {0.2f, 3}})
@@ -97,14 +98,10 @@ TEST_F(DraftTest, SampledTextsAreEqualWithEveryFilterAndPenalty) {
         options.sampling.top_k = top_k;
         options.sampling.top_p = top_k == 0 ? 1.0f : 0.9f;
         ++options.sampling.seed;
-        for (const Ids& prompt : {Ids{3, 4, 5, 3, 4, 5, 3, 4}, Ids{9, 8, 7, 6, 5, 9, 8, 7, 6, 5}}) {
-          if (top_k > 0 || temperature == 0.0f)
-            check(screened, prompt, options, TestModel::kPositions, 1000, {3, 9});
-          else
-            check(full, prompt, options, TestModel::kPositions, 1000, {3});
-        }
+        const bool all = top_k == 0 && temperature > 0;
+        check(all ? full : screened, prompt, options, TestModel::kPositions, 1000, {9});
       }
-  EXPECT_GT(accepted_, 20) << "of " << drafted_;
+  EXPECT_GT(accepted_, 10) << "of " << drafted_;
   EXPECT_GT(drafted_, accepted_);
 }
 
@@ -118,13 +115,13 @@ TEST_F(DraftTest, EachTokenOfADraftHasThePenaltiesOfItsPlace) {
   options.sampling = {.temperature = 1.5f, .top_k = 2, .top_p = 1.0f, .min_p = 0.0f};
   options.sampling.repeat_penalty = 0.2f;
   options.sampling.repeat_last_n = 2;
-  for (std::int32_t i = 0; i < 40; i += 2) {
+  for (const std::int32_t i : {0, 8, 24, 38}) {
     Ids prompt = repeating(10, 2 + i % 6);
     prompt.insert(prompt.begin(), i);
     options.sampling.seed = static_cast<std::uint64_t>(i);
     check(screened, prompt, options, TestModel::kPositions, 1000, {7});
   }
-  EXPECT_GT(accepted_, 100) << "of " << drafted_;
+  EXPECT_GT(accepted_, 10) << "of " << drafted_;
 }
 
 // The text that the greedy tests end in repeats itself, so every end falls into a draft.
@@ -135,7 +132,7 @@ TEST_F(DraftTest, EveryEndOfATextIsTheSameWithinADraft) {
   session.append(prompt);
   before_ = prompt.size();
   const Ids whole = write(session, {}).written;
-  for (std::int64_t end = 0; end < 40; ++end) {
+  for (std::int64_t end = 0; end < 40; end += 3) {
     GenerateOptions options;
     options.max_tokens = end;
     check(decoder, prompt, options, TestModel::kPositions);
@@ -145,7 +142,7 @@ TEST_F(DraftTest, EveryEndOfATextIsTheSameWithinADraft) {
     options.stop_tokens = {49, whole[static_cast<std::size_t>(end)]};
     check(decoder, prompt, options, TestModel::kPositions);
   }
-  EXPECT_GT(accepted_, 1000) << "of " << drafted_;
+  EXPECT_GT(accepted_, 500) << "of " << drafted_;
 }
 
 TEST_F(DraftTest, AWrongDraftLeavesNothingInTheCache) {
