@@ -66,17 +66,15 @@ struct Machine {
 // What a token costs.
 struct Cost {
   double weight_bytes;  // packed weights, scales and norms not counted
-  double head_bytes;    // the head, all rows
   double likely_bytes;  // what is read of the head for the likeliest token: of a screened head the
                         // sketch; the rows that are read beside it are some thousandths
   double prefill_ops;   // ternary products and additions
 
   explicit Cost(const Decoder& decoder)
       : weight_bytes(static_cast<double>(ternary_bytes(decoder.weights()))),
-        head_bytes(static_cast<double>(decoder.weights().head.size_bytes())),
-        likely_bytes(decoder.head_screen()
-                         ? static_cast<double>(decoder.head_screen()->sketch_bytes())
-                         : head_bytes),
+        likely_bytes(static_cast<double>(decoder.head_screen()
+                                             ? decoder.head_screen()->sketch_bytes()
+                                             : decoder.weights().head.size_bytes())),
         prefill_ops(2 * static_cast<double>(ternary_weights(decoder.config()))) {}
 
   double decode_bytes() const { return weight_bytes + likely_bytes; }
@@ -94,8 +92,7 @@ std::string name(const Measurement& m) {
 
 double Cost::of(const Measurement& m) const {
   if (!is_decode(m)) return prefill_ops;
-  // Texts side by side share the weights, and take all logits.
-  return m.texts == 1 ? decode_bytes() : (weight_bytes + head_bytes) / static_cast<double>(m.texts);
+  return decode_bytes() / static_cast<double>(m.texts);  // texts side by side share them
 }
 
 class Bench {
@@ -131,7 +128,10 @@ class Bench {
 
   // `texts` texts of as many tokens, one token of each in a step.
   Measurement batch(std::int64_t tokens, std::int64_t texts) {
-    logits_.resize(static_cast<std::size_t>(texts * decoder_.config().vocab_size));
+    finish_sketch();
+    const std::int64_t vocab = decoder_.config().vocab_size;
+    logits_.resize(static_cast<std::size_t>(texts * vocab));
+    const std::vector<WantedLogits> likeliest(static_cast<std::size_t>(texts));
     const std::vector<std::int32_t> ids = prompt(tokens * texts);
     Measurement m = measure("decode", tokens, texts, [&](std::vector<KvCache>& caches) {
       for (std::int64_t at = 0; at < tokens; ++at) {
@@ -140,10 +140,11 @@ class Bench {
           parts.push_back(
               {std::span(ids).subspan(static_cast<std::size_t>(at * texts) + parts.size(), 1),
                &cache});
-        write_logits(decoder_.forward(parts));
+        decoder_.top_logits(decoder_.forward(parts), likeliest,
+                            {logits_.data(), texts, vocab, vocab});
       }
     });
-    logits_.resize(static_cast<std::size_t>(decoder_.config().vocab_size));
+    logits_.resize(static_cast<std::size_t>(vocab));
     return m;
   }
 
@@ -165,11 +166,6 @@ class Bench {
     const auto hidden = decoder_.forward({&id, 1}, cache);
     while (screen->sketched_rows() < decoder_.config().vocab_size)
       decoder_.top_logits(hidden, 1, {}, logits_);
-  }
-
-  void write_logits(MatrixView<const float> hidden) {
-    const std::int64_t vocab = decoder_.config().vocab_size;
-    decoder_.logits(hidden, {logits_.data(), hidden.rows, vocab, vocab});
   }
 
   // One run ahead of the clock: pages, caches and working memory are as in a long run then.

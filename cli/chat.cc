@@ -44,7 +44,7 @@ struct Options {
   ProfileFile profile;
   SamplingOptions sampling;
   std::string system, template_file;
-  std::int64_t max_tokens = -1, context = 0;
+  std::int64_t max_tokens = -1, context = 0, draft = 0;
   bool verbose = false;
 };
 
@@ -65,7 +65,7 @@ class Conversation {
         template_(chat_template(model.path, options)),
         session_(model.decoder, context_size(options.context, model.config())),
         generate_{options.sampling, options.max_tokens,
-                  stop_tokens(model.path, model.config(), &tokenizer)} {
+                  stop_tokens(model.path, model.config(), &tokenizer), options.draft} {
     args_.bos_token = token_text(tokenizer.bos());
     args_.eos_token = token_text(tokenizer.eos());
     reset();
@@ -202,6 +202,7 @@ int chat_main(int argc, const char* const* argv) {
       ->type_name("N");
   o.model.add_threads(line.app());
   o.model.add_speed(line.app());
+  add_draft(line.app(), o.draft);
   line->add_flag("-v,--verbose", o.verbose, "Print figures after each answer");
   add_sampling(line.app(), o.sampling);
   o.profile.add_to(line.app());

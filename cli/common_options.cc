@@ -6,6 +6,7 @@
 #include "bitnet/base/error.h"
 #include "bitnet/base/isa.h"
 #include "bitnet/generate/layout_probe.h"
+#include "bitnet/generate/session.h"
 #include "bitnet/generate/tokenizer/pre_tokenizer.h"
 #include "bitnet/runtime/machine_limits.h"
 #include "cli/command_line.h"
@@ -96,6 +97,15 @@ OpenOptions ModelOptions::open_options() const {
   open.pre_tokenizer = pre_tokenizer;
   open.packing = ternary_packing();
   return open;
+}
+
+void add_draft(CLI::App& app, std::int64_t& most) {
+  app.add_option("--draft", most,
+                 "Most tokens to guess from what the text repeats and to check in one step; same "
+                 "text, faster where it repeats itself (0: none)")
+      ->check(CLI::Range(std::int64_t{0}, GenerateOptions::kMaxDraft))
+      ->type_name("N")
+      ->capture_default_str();
 }
 
 void add_sampling(CLI::App& app, SamplingOptions& o) {

@@ -38,6 +38,8 @@ struct ModelOptions {
   OpenOptions open_options() const;
 };
 
+/// --draft
+void add_draft(CLI::App& app, std::int64_t& most);
 /// --temp, --top-k, …
 void add_sampling(CLI::App& app, SamplingOptions& options);
 /// Throws UsageError for a value out of range.

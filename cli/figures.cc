@@ -42,6 +42,9 @@ std::string Figures::line() const {
   text += "prompt " + counted(prompt_tokens, "token") + ", " + rate_text(prompt_rate()) +
           " | text " + counted(new_tokens, "token");
   if (decode_steps > 0) text += ", " + rate_text(decode_rate());
+  if (with_drafts)
+    text += ", " + std::to_string(drafts.accepted) + " of " +
+            counted(drafts.drafted, "draft token") + " accepted";
   if (stop == StopReason::context_full) text += ", context full";
   if (stop == StopReason::cancelled) text += ", interrupted";
   return text + " | peak memory " + bytes_in_words(os::memory_info().peak_resident_bytes) + "\n";
@@ -53,6 +56,8 @@ void Figures::write(JsonWriter& json) const {
       .member("prompt_tokens_per_second", prompt_rate())
       .member("new_tokens", new_tokens)
       .member("decode_tokens_per_second", decode_rate())
+      .member("drafted_tokens", drafts.drafted)
+      .member("accepted_tokens", drafts.accepted)
       .member("peak_memory_bytes", os::memory_info().peak_resident_bytes);
 }
 
@@ -79,6 +84,8 @@ void complete(Session& session, std::span<const std::int32_t> ids, const Generat
     return !InterruptGuard::interrupted();
   });
   figures.new_seconds = decode.seconds();
+  figures.with_drafts = options.max_draft > 0;
+  figures.drafts = session.draft_counts();
   figures.decode_steps = static_cast<std::int64_t>(session.tokens().size() - before);
 }
 

@@ -13,6 +13,8 @@ struct Figures {
   double load_seconds = 0.0;
   std::int64_t prompt_tokens = 0, new_tokens = 0, decode_steps = 0;
   double prompt_seconds = 0.0, new_seconds = 0.0;
+  bool with_drafts = false;
+  DraftCounts drafts;
   StopReason stop = StopReason::cancelled;
 
   explicit Figures(double load = 0.0) : load_seconds(load) {}

@@ -40,7 +40,7 @@ struct Options {
   SamplingOptions sampling;
   ProfileFile profile;
   std::string ids;
-  std::int64_t max_tokens = -1, context = 0;
+  std::int64_t max_tokens = -1, context = 0, draft = 0;
   bool ignore_eos = false, no_bos = false, verbose = false, json = false, no_perf = false;
 
   bool with_ids() const { return !ids.empty(); }
@@ -63,6 +63,7 @@ void add_options(CommandLine& line, Options& o) {
       ->type_name("N");
   o.model.add_threads(line.app());
   o.model.add_speed(line.app());
+  add_draft(line.app(), o.draft);
   line->add_flag("--ignore-eos", o.ignore_eos, "Go on after a stop token");
   line->add_flag("--no-bos", o.no_bos, "Do not begin with the begin-of-text token");
   line->add_flag("--json", o.json, "Print one JSON object instead of text");
@@ -161,7 +162,7 @@ int run_main(int argc, const char* const* argv) {
   if (o.verbose) print_verbose(model, context);
   Session session(model.decoder, context);
   Output output(o, tokenizer ? &*tokenizer : nullptr);
-  GenerateOptions generate{o.sampling, o.max_tokens, {}};
+  GenerateOptions generate{o.sampling, o.max_tokens, {}, o.draft};
   if (!o.ignore_eos)
     generate.stop_tokens = stop_tokens(path, model.config(), tokenizer ? &*tokenizer : nullptr);
 

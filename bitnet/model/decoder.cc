@@ -138,12 +138,16 @@ void Decoder::screen_head(std::size_t min_bytes, ReleaseBytes release) {
 
 void Decoder::top_logits(MatrixView<const float> hidden, std::int64_t k,
                          std::span<const std::int32_t> wanted, std::span<float> out) {
-  if (!screen_) {
-    const auto vocab = static_cast<std::int64_t>(out.size());
-    return logits(hidden, {out.data(), 1, vocab, vocab});
-  }
+  const auto vocab = static_cast<std::int64_t>(out.size());
+  const WantedLogits one{k, wanted};
+  top_logits(hidden, {&one, 1}, {out.data(), 1, vocab, vocab});
+}
+
+void Decoder::top_logits(MatrixView<const float> hidden, std::span<const WantedLogits> wanted,
+                         MatrixView<float> out) {
+  if (!screen_) return logits(hidden, out);
   const profile::Span span("head");
-  screen_->top_logits(context_, hidden, k, wanted, out);
+  screen_->top_logits(context_, hidden, wanted, out);
   screen_->extend(context_, (weights_->head.rows() + kSketchCalls - 1) / kSketchCalls);
 }
 

@@ -73,10 +73,13 @@ class Decoder {
   void screen_head(std::size_t min_bytes = kScreenedHeadBytes, ReleaseBytes release = {});
   static constexpr std::size_t kScreenedHeadBytes = std::size_t{64} << 20;
   const HeadScreen* head_screen() const noexcept { return screen_.get(); }
-  /// out[id] exactly as logits() gives it for the ids of the k largest, with all that are equal to
-  /// the k-th, and for `wanted`; -infinity or exact for the others. `hidden` has one row. The
-  /// sketch is made part by part by the first kSketchCalls calls. k >= 1.
+  /// out[t][id] exactly as logits() gives it for what wanted[t] names, -infinity or exact for the
+  /// others. `hidden` [tokens, hidden], wanted [tokens], out [tokens, vocab]. The sketch is made
+  /// part by part by the first kSketchCalls calls; it is read once for every 8 tokens.
   static constexpr std::int64_t kSketchCalls = 8;
+  void top_logits(MatrixView<const float> hidden, std::span<const WantedLogits> wanted,
+                  MatrixView<float> out);
+  /// The same for one token: `hidden` has one row, out [vocab].
   void top_logits(MatrixView<const float> hidden, std::int64_t k,
                   std::span<const std::int32_t> wanted, std::span<float> out);
 

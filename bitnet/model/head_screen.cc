@@ -93,7 +93,7 @@ void HeadScreen::release(std::int64_t first, std::int64_t count) const {
 
 // Part by part, each given back before the next is read.
 void HeadScreen::exact_unsketched(const OpContext& context, MatrixView<const float> hidden,
-                                  std::span<float> out) const {
+                                  MatrixView<float> out) const {
   for (std::int64_t first = sketched_; first < head_.rows(); first += kPart) {
     const std::int64_t count = std::min(kPart, head_.rows() - first);
     exact(context, hidden, first, count, out);
@@ -102,80 +102,127 @@ void HeadScreen::exact_unsketched(const OpContext& context, MatrixView<const flo
 }
 
 void HeadScreen::exact(const OpContext& context, MatrixView<const float> hidden, std::int64_t first,
-                       std::int64_t count, std::span<float> out) const {
-  dense_linear(context, head_.rows_from(first, count), hidden,
-               {out.data() + first, 1, count, count});
+                       std::int64_t count, MatrixView<float> out) const {
+  dense_linear(context, head_.rows_from(first, count), hidden, out.cols_from(first, count));
 }
 
 std::int64_t HeadScreen::top_logits(const OpContext& context, MatrixView<const float> hidden,
-                                    std::int64_t k, std::span<const std::int32_t> wanted,
-                                    std::span<float> out) {
+                                    std::span<const WantedLogits> wanted, MatrixView<float> out) {
   const std::int64_t vocab = head_.rows();
-  check_dim("HeadScreen::top_logits", "hidden rows", hidden.rows, 1);
-  check_dim("HeadScreen::top_logits", "logits", static_cast<std::int64_t>(out.size()), vocab);
-  require(k >= 1, "HeadScreen::top_logits: k is below 1");
-  exact_unsketched(context, hidden, out);
-  if (sketched_ == 0 || k >= vocab) {
-    exact(context, hidden, 0, sketched_, out);
-    return vocab;
+  check_dim("HeadScreen::top_logits", "columns of hidden", hidden.cols, head_.cols());
+  check_dim("HeadScreen::top_logits", "tokens of wanted", static_cast<std::int64_t>(wanted.size()),
+            hidden.rows);
+  check_dim("HeadScreen::top_logits", "tokens of out", out.rows, hidden.rows);
+  check_dim("HeadScreen::top_logits", "logits", out.cols, vocab);
+  for (const WantedLogits& w : wanted) {
+    require(w.k >= 1, "HeadScreen::top_logits: k is below 1");
+    for (const std::int32_t id : w.ids)
+      require(id >= 0 && id < vocab, "HeadScreen::top_logits: an id outside the vocabulary");
   }
-  const auto cols = static_cast<std::size_t>(hidden.cols);
-  const SketchInput input({hidden.data, cols});
-  sketch_dot(context, {sketch_.data(), bytes_of(sketched_)}, input,
-             out.first(static_cast<std::size_t>(sketched_)));
+  std::int64_t computed = 0;
+  for (std::int64_t first = 0; first < hidden.rows; first += SketchInputs::kMaxRows) {
+    const std::int64_t count = std::min(SketchInputs::kMaxRows, hidden.rows - first);
+    computed += few_top_logits(
+        context, hidden.rows_from(first, count),
+        wanted.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
+        out.rows_from(first, count));
+  }
+  return computed;
+}
 
-  const double least_length = static_cast<double>(cols) * 0x1p-140;
-  const Reach length{up(input.length() * kSlack + least_length),
-                     up((input.error() + input.length() * 1e-12) * kSlack + least_length)};
-  bool finite = std::isfinite(length.length);
-  parts_.resize(static_cast<std::size_t>(context.threads->size()));
+std::span<HeadScreen::Part> HeadScreen::parts_of(std::int64_t token) noexcept {
+  return std::span(parts_).subspan(static_cast<std::size_t>(token) * workers_, workers_);
+}
+
+// Of at most SketchInputs::kMaxRows tokens.
+std::int64_t HeadScreen::few_top_logits(const OpContext& context, MatrixView<const float> hidden,
+                                        std::span<const WantedLogits> wanted,
+                                        MatrixView<float> out) {
+  const std::int64_t vocab = head_.rows(), tokens = hidden.rows;
+  exact_unsketched(context, hidden, out);
+  const bool all = std::any_of(wanted.begin(), wanted.end(),
+                               [&](const WantedLogits& w) { return w.k >= vocab; });
+  if (sketched_ == 0 || all) {
+    exact(context, hidden, 0, sketched_, out);
+    return tokens * vocab;
+  }
+  const SketchInputs inputs(hidden);
+  sketch_dot(context, {sketch_.data(), bytes_of(sketched_)}, inputs, out.cols_from(0, sketched_));
+
+  const double least_length = static_cast<double>(hidden.cols) * 0x1p-140;
+  const auto reach_of = [&](std::int64_t token) {
+    const double length = inputs.length(token);
+    return Reach{up(length * kSlack + least_length),
+                 up((inputs.error(token) + length * 1e-12) * kSlack + least_length)};
+  };
+  workers_ = static_cast<std::size_t>(context.threads->size());
+  parts_.resize(std::max(parts_.size(), workers_ * static_cast<std::size_t>(tokens)));
   context.threads->run([&](int worker, int count) {
     const Slice slice = slice_of(vocab, worker, count, kChunk);
-    find_largest(slice, length, k, out, parts_[static_cast<std::size_t>(worker)]);
+    for (std::int64_t t = 0; t < tokens; ++t)
+      find_largest(slice, reach_of(t), wanted[static_cast<std::size_t>(t)].k, out.row(t),
+                   parts_of(t)[static_cast<std::size_t>(worker)]);
   });
-  std::vector<float>& largest = parts_[0].largest;
-  for (std::size_t i = 1; i < parts_.size(); ++i)
-    for (const float lower : parts_[i].largest) keep_larger(largest, lower);
-  for (const Part& part : parts_) finite = finite && part.finite;
-  if (!finite) {
-    exact(context, hidden, 0, sketched_, out);
-    return vocab;
+  float least[SketchInputs::kMaxRows];
+  bool screened[SketchInputs::kMaxRows];
+  for (std::int64_t t = 0; t < tokens; ++t) {
+    const std::span<Part> parts = parts_of(t);
+    for (const Part& part : parts.subspan(1))
+      for (const float lower : part.largest) keep_larger(parts[0].largest, lower);
+    least[t] = parts[0].largest.front();
+    screened[t] = std::isfinite(reach_of(t).length) &&
+                  std::all_of(parts.begin(), parts.end(), [](const Part& p) { return p.finite; });
   }
-  const float least = largest.front();
   context.threads->run([&](int worker, int count) {
     const Slice slice = slice_of(sketched_, worker, count, kChunk);
-    find_candidates(slice, length, least, out, parts_[static_cast<std::size_t>(worker)].candidates);
+    for (std::int64_t t = 0; t < tokens; ++t)
+      if (screened[t])
+        find_candidates(slice, reach_of(t), least[t], out.row(t),
+                        parts_of(t)[static_cast<std::size_t>(worker)].candidates);
   });
-  exact_ids_.assign(wanted.begin(), wanted.end());
-  for (const std::int32_t id : wanted)
-    require(id >= 0 && id < vocab, "HeadScreen::top_logits: an id outside the vocabulary");
-  for (const Part& part : parts_)
-    exact_ids_.insert(exact_ids_.end(), part.candidates.begin(), part.candidates.end());
-  std::sort(exact_ids_.begin(), exact_ids_.end());
-  exact_ids_.erase(std::unique(exact_ids_.begin(), exact_ids_.end()), exact_ids_.end());
+
+  std::int64_t computed = 0;
+  exact_.clear();
+  for (std::int64_t t = 0; t < tokens; ++t) {
+    if (!screened[t]) {
+      exact(context, hidden.rows_from(t, 1), 0, sketched_, out.rows_from(t, 1));
+      computed += vocab;
+      continue;
+    }
+    const auto add = [&](std::span<const std::int32_t> ids) {
+      for (const std::int32_t id : ids) exact_.push_back({id, static_cast<std::int32_t>(t)});
+    };
+    add(wanted[static_cast<std::size_t>(t)].ids);
+    for (const Part& part : parts_of(t)) add(part.candidates);
+    computed += vocab - sketched_;
+  }
+  std::sort(exact_.begin(), exact_.end());
+  exact_.erase(std::unique(exact_.begin(), exact_.end()), exact_.end());
   exact_rows(context, hidden, out);
-  kept_rows_ += static_cast<std::int64_t>(exact_ids_.size());
+  kept_rows_ += static_cast<std::int64_t>(exact_.size());
   if (kept_rows_ >= kKeptRows) {
     release(0, vocab);
     kept_rows_ = 0;
   }
-  return vocab - sketched_ + static_cast<std::int64_t>(exact_ids_.size());
+  return computed + static_cast<std::int64_t>(exact_.size());
 }
 
-// Row after row, each worker its own: what takes the time is the way of the first bytes of a row
-// from memory, so the next row is asked for while one is computed.
+// Row after row, each worker its own, what several tokens need of a row together: what takes the
+// time is the way of the first bytes of a row from memory, so the next row is asked for while one
+// is computed.
 void HeadScreen::exact_rows(const OpContext& context, MatrixView<const float> hidden,
-                            std::span<float> out) const {
-  const auto count = static_cast<std::int64_t>(exact_ids_.size());
+                            MatrixView<float> out) const {
+  const auto count = static_cast<std::int64_t>(exact_.size());
   context.threads->for_slices(count, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
+      const auto [id, token] = exact_[static_cast<std::size_t>(i)];
       if (i + 1 < end) {
         const std::byte* next =
-            head_.data() + exact_ids_[static_cast<std::size_t>(i + 1)] * head_.row_stride_bytes();
+            head_.data() + exact_[static_cast<std::size_t>(i + 1)].id * head_.row_stride_bytes();
         for (std::int64_t at = 0; at < head_.row_stride_bytes(); at += 64)
           __builtin_prefetch(next + at);
       }
-      exact(context, hidden, exact_ids_[static_cast<std::size_t>(i)], 1, out);
+      exact(context, hidden.rows_from(token, 1), id, 1, out.rows_from(token, 1));
     }
   });
 }
@@ -196,7 +243,7 @@ void HeadScreen::keep_larger(std::vector<float>& heap, float value) {
 
 // The k largest lower bounds of the slice. Chunks without branches, for the compiler's vectors;
 // few of them hold a value that is kept.
-void HeadScreen::find_largest(Slice slice, Reach of, std::int64_t k, std::span<const float> out,
+void HeadScreen::find_largest(Slice slice, Reach of, std::int64_t k, const float* out,
                               Part& part) const {
   part.largest.assign(static_cast<std::size_t>(k), -std::numeric_limits<float>::infinity());
   int strange = 0;
@@ -219,7 +266,7 @@ void HeadScreen::find_largest(Slice slice, Reach of, std::int64_t k, std::span<c
 }
 
 // Rows that may reach `least`; the others are -infinity from now on.
-void HeadScreen::find_candidates(Slice slice, Reach of, float least, std::span<float> out,
+void HeadScreen::find_candidates(Slice slice, Reach of, float least, float* out,
                                  std::vector<std::int32_t>& found) const {
   found.clear();
   for (std::int64_t begin = slice.begin; begin < slice.end; begin += kChunk) {
@@ -231,7 +278,7 @@ void HeadScreen::find_candidates(Slice slice, Reach of, float least, std::span<f
     for (std::size_t i = 0; i < count && any; ++i)
       if (out[first + i] + reach(first + i, of, out[first + i]) >= least)
         found.push_back(static_cast<std::int32_t>(first + i));
-    std::fill_n(out.begin() + begin, count, -std::numeric_limits<float>::infinity());
+    std::fill_n(out + begin, count, -std::numeric_limits<float>::infinity());
   }
 }
 

@@ -17,6 +17,12 @@ namespace bitnet {
 /// Tells whoever owns a mapped file that these bytes will not be read soon (ModelSource::release).
 using ReleaseBytes = std::function<void(std::span<const std::byte>)>;
 
+/// Which logits of a token must be exact.
+struct WantedLogits {
+  std::int64_t k = 1;                 // the k largest, and all that are equal to the k-th; k >= 1
+  std::span<const std::int32_t> ids;  // and these
+};
+
 /// The sketch is the head in 6.5 bits a weight (ops/sketch_tiles.h) instead of 16. With w a row, s
 /// its sketch, x the hidden state, y what sketch_dot() makes of it (ops/sketch.h) and every product
 /// as it is computed (ops/args.h),
@@ -46,39 +52,50 @@ class HeadScreen {
     return sketch_.size_bytes() + (bounds_.size() + lengths_.size()) * sizeof(float);
   }
 
-  /// out[id] = the logit of `id` exactly as dense_linear() gives it, for the ids of the k largest
-  /// (with all that are equal to the k-th) and for `wanted`; -infinity for all others, or exactly
-  /// too. `hidden` [1, cols], out [vocab]. Returns how many rows were computed exactly: all of them
-  /// where some number is not finite. k >= 1.
-  std::int64_t top_logits(const OpContext& context, MatrixView<const float> hidden, std::int64_t k,
-                          std::span<const std::int32_t> wanted, std::span<float> out);
+  /// out[t][id] = the logit of `id` after hidden[t] exactly as dense_linear() gives it, for the ids
+  /// of the k largest (with all that are equal to the k-th) and for those wanted[t] names;
+  /// -infinity for all others, or exactly too. `hidden` [tokens, cols], out [tokens, vocab]; the
+  /// sketch is read once for SketchInputs::kMaxRows tokens. Returns how many rows of the head were
+  /// computed exactly, summed over tokens: all of them where some number is not finite.
+  /// Throws Error{invalid_argument} for shapes that do not fit, an id outside the vocabulary and
+  /// k < 1, before it writes.
+  std::int64_t top_logits(const OpContext& context, MatrixView<const float> hidden,
+                          std::span<const WantedLogits> wanted, MatrixView<float> out);
 
  private:
+  std::int64_t few_top_logits(const OpContext& context, MatrixView<const float> hidden,
+                              std::span<const WantedLogits> wanted, MatrixView<float> out);
   void sketch_part(const OpContext& context, std::int64_t count);
   void exact_unsketched(const OpContext& context, MatrixView<const float> hidden,
-                        std::span<float> out) const;
+                        MatrixView<float> out) const;
   void release(std::int64_t first, std::int64_t count) const;
   void exact(const OpContext& context, MatrixView<const float> hidden, std::int64_t first,
-             std::int64_t count, std::span<float> out) const;
+             std::int64_t count, MatrixView<float> out) const;
   std::size_t bytes_of(std::int64_t rows) const noexcept;
-  void exact_rows(const OpContext& context, MatrixView<const float> hidden,
-                  std::span<float> out) const;
   static constexpr std::int64_t kChunk = 64;
-  // What one worker finds in its rows.
+  // What one worker finds in its rows for one token.
   struct Part {
     std::vector<float> largest;  // lower bounds, the least of them first
     std::vector<std::int32_t> candidates;
     bool finite = true;
   };
+  // A row of the head to compute exactly for one token.
+  struct Exact {
+    std::int32_t id, token;
+    friend auto operator<=>(const Exact&, const Exact&) = default;
+  };
+  // parts_[workers * token + worker]
+  std::span<Part> parts_of(std::int64_t token) noexcept;
+  void exact_rows(const OpContext& context, MatrixView<const float> hidden,
+                  MatrixView<float> out) const;
   // Lengths of a hidden state and of what its rounding leaves out, rounded up.
   struct Reach {
     float length, error;
   };
   float reach(std::size_t row, Reach of, float logit) const noexcept;
   static void keep_larger(std::vector<float>& heap, float value);
-  void find_largest(Slice slice, Reach of, std::int64_t k, std::span<const float> out,
-                    Part& part) const;
-  void find_candidates(Slice slice, Reach of, float least, std::span<float> out,
+  void find_largest(Slice slice, Reach of, std::int64_t k, const float* out, Part& part) const;
+  void find_candidates(Slice slice, Reach of, float least, float* out,
                        std::vector<std::int32_t>& found) const;
 
   Tensor head_, sketch_;
@@ -87,8 +104,9 @@ class HeadScreen {
   std::int64_t sketched_ = 0;
   ReleaseBytes release_;
   std::int64_t kept_rows_ = 0;  // computed exactly since the last release
+  std::size_t workers_ = 0;
   std::vector<Part> parts_;
-  std::vector<std::int32_t> exact_ids_;
+  std::vector<Exact> exact_;
 };
 
 }  // namespace bitnet

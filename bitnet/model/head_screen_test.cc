@@ -60,17 +60,51 @@ class HeadScreenTest : public ::testing::TestWithParam<DType> {
     const MatrixView<const float> hidden{x.data(), 1, kCols, kCols};
     std::vector<float> all(kVocab), top(kVocab, 77.0f);
     dense_linear(runtime_.context(), head, hidden, {all.data(), 1, kVocab, kVocab});
-    const std::int64_t read = screen.top_logits(runtime_.context(), hidden, k, wanted, top);
-    std::vector<float> sorted = all;
+    const WantedLogits one{k, wanted};
+    const std::int64_t read =
+        screen.top_logits(runtime_.context(), hidden, {&one, 1}, {top.data(), 1, kVocab, kVocab});
+    expect_wanted(all, top, one);
+    return read;
+  }
+  static void expect_wanted(std::span<const float> all, std::span<const float> top,
+                            const WantedLogits& wanted) {
+    std::vector<float> sorted(all.begin(), all.end());
     std::sort(sorted.begin(), sorted.end(), std::greater<>());
-    const float least = sorted[static_cast<std::size_t>(std::min(k, kVocab) - 1)];
+    const float least = sorted[static_cast<std::size_t>(std::min(wanted.k, kVocab) - 1)];
     for (std::size_t i = 0; i < all.size(); ++i) {
       const bool needed =
-          all[i] >= least ||
-          std::find(wanted.begin(), wanted.end(), static_cast<std::int32_t>(i)) != wanted.end();
+          all[i] >= least || std::find(wanted.ids.begin(), wanted.ids.end(),
+                                       static_cast<std::int32_t>(i)) != wanted.ids.end();
       const bool same = std::memcmp(&all[i], &top[i], 4) == 0;
       EXPECT_TRUE(same || (!needed && top[i] == -INFINITY)) << i << ": " << all[i] << " " << top[i];
       if (!same && needed) break;
+    }
+  }
+
+  // The same for some tokens at once, each with a k and ids of its own; token `bad` (-1: none) has
+  // a NaN, so all of its rows are computed.
+  std::int64_t check_several(HeadScreen& screen, const Tensor& head, std::int64_t tokens,
+                             std::int64_t bad = -1) {
+    std::vector<float> x, all(static_cast<std::size_t>(tokens * kVocab)), top(all.size(), 77.0f);
+    std::vector<std::vector<std::int32_t>> ids(static_cast<std::size_t>(tokens));
+    std::vector<WantedLogits> wanted;
+    for (std::int64_t t = 0; t < tokens; ++t) {
+      for (const float v : hidden(t % 3 ? 1.0f : 50.0f)) x.push_back(t == bad ? NAN : v);
+      for (std::int64_t i = 0; i < t % 4; ++i)
+        ids[static_cast<std::size_t>(t)].push_back(static_cast<std::int32_t>((i * 1999) % kVocab));
+      wanted.push_back({1 + 7 * (t % 5), ids[static_cast<std::size_t>(t)]});
+    }
+    const MatrixView<const float> rows{x.data(), tokens, kCols, kCols};
+    dense_linear(runtime_.context(), head, rows, {all.data(), tokens, kVocab, kVocab});
+    const std::int64_t read =
+        screen.top_logits(runtime_.context(), rows, wanted, {top.data(), tokens, kVocab, kVocab});
+    for (std::int64_t t = 0; t < tokens; ++t) {
+      const auto at = static_cast<std::size_t>(t * kVocab);
+      if (t == bad)
+        EXPECT_EQ(std::memcmp(all.data() + at, top.data() + at, 4 * kVocab), 0);
+      else
+        expect_wanted(std::span(all).subspan(at, kVocab), std::span(top).subspan(at, kVocab),
+                      wanted[static_cast<std::size_t>(t)]);
     }
     return read;
   }
@@ -94,6 +128,18 @@ TEST_P(HeadScreenTest, TheLargestAreExactWhateverIsSketched) {
   std::int64_t read = 0;
   for (int i = 0; i < 50; ++i) read += check(screen, h, hidden(), 1);
   EXPECT_LT(read, 50 * 60) << "rows that were read for the largest of 5000";
+}
+
+TEST_P(HeadScreenTest, SeveralTokensAreScreenedTogether) {
+  const Tensor h = head();
+  HeadScreen screen(h, default_pool());
+  for (const std::int64_t more : {0, 1000, 999'999}) {
+    screen.extend(runtime_.context(), more);
+    for (const std::int64_t tokens : {1, 2, 5, 8, 9, 19}) check_several(screen, h, tokens);
+  }
+  EXPECT_LT(check_several(screen, h, 8), 8 * 300) << "rows that were read";
+  EXPECT_LT(check_several(screen, h, 8, 3), 7 * 300 + kVocab) << "one token has no numbers";
+  EXPECT_EQ(check_several(screen, h, 1, 0), kVocab);
 }
 
 TEST_P(HeadScreenTest, EqualAndNearlyEqualRowsAreAllThere) {
@@ -145,15 +191,26 @@ TEST_P(HeadScreenTest, WrongUseIsRefused) {
   const Tensor h = head();
   HeadScreen screen(h, default_pool());
   const std::vector<float> x = hidden();
-  const MatrixView<const float> one{x.data(), 1, kCols, kCols};
-  std::vector<float> out(kVocab), few(3);
+  std::vector<float> out(kVocab, 5.0f), few(3);
   const OpContext context = runtime_.context();
   screen.extend(context, kVocab);
   const std::vector<std::int32_t> beyond{kVocab};
-  EXPECT_EQ(code_of([&] { screen.top_logits(context, one, 0, {}, out); }), Errc::invalid_argument);
-  EXPECT_EQ(code_of([&] { screen.top_logits(context, one, 1, {}, few); }), Errc::invalid_argument);
-  EXPECT_EQ(code_of([&] { screen.top_logits(context, one, 1, beyond, out); }),
-            Errc::invalid_argument);
+  const auto refused = [&](const std::vector<WantedLogits>& wanted, std::vector<float>& to,
+                           std::int64_t cols = kCols) {
+    const auto logits = static_cast<std::int64_t>(to.size());
+    EXPECT_EQ(code_of([&] {
+                screen.top_logits(context, {x.data(), 1, cols, cols}, wanted,
+                                  {to.data(), 1, logits, logits});
+              }),
+              Errc::invalid_argument);
+  };
+  refused({{0, {}}}, out);
+  refused({{1, {}}}, few);
+  refused({{1, beyond}}, out);
+  refused({}, out);
+  refused({{1, {}}, {1, {}}}, out);
+  refused({{1, {}}}, out, kCols - 32);
+  EXPECT_EQ(out, std::vector<float>(kVocab, 5.0f)) << "nothing was written";
   const Tensor narrow = Tensor::allocate(GetParam(), {kVocab, 33});
   EXPECT_FALSE(HeadScreen::suits(narrow));
   EXPECT_EQ(code_of([&] { HeadScreen bad(narrow, default_pool()); }), Errc::invalid_argument);

@@ -106,17 +106,21 @@ struct SketchArgs {
   std::int64_t rows, cols;  // cols: a multiple of 32
 };
 
-/// Products with a sketch: with v[k] = 128 * high[k] + low[k] and b over blocks of 32 columns,
-///   out[r] = (fma chain over b of d[r][b] * float(sum over block b of q[r][k] * v[k])) * scale
+/// Products with a sketch: with v[t][k] = 128 * high[t][k] + low[t][k] and b over blocks of 32
+/// columns,
+///   out[t][r] = (fma chain over b of d[r][b] * float(sum over block b of q[r][k] * v[t][k]))
+///               * scale[t]
 /// The sums are exact: 32 * 32 * 2^14 is 2^24.
 struct SketchDotArgs {
+  static constexpr std::int64_t kMaxTokens = 8;
   const std::uint8_t* sketch;  // strips of 16 rows, 64-byte aligned
-  const std::int8_t* high;     // [64 * pairs], -127 to 127; 0 beyond the columns
-  const std::int8_t* low;      // [64 * pairs], -64 to 63; 0 beyond the columns
-  const std::int32_t* start;   // [2 * pairs][2]: -32 * sum of a block's high, and of its low
-  float scale;
-  float* out;                // [rows]
-  std::int64_t rows, pairs;  // sketch_tiles::pairs(cols)
+  // Of each block and token 32 high, -127 to 127, and 32 low, -64 to 63; 0 beyond the columns.
+  const std::int8_t* values;  // [2 * pairs][tokens][2][32]
+  const std::int32_t* start;  // [2 * pairs][tokens][2]: -32 * sum of the high, and of the low
+  const float* scale;         // [tokens]
+  float* out;                 // [tokens][out_stride]
+  std::int64_t out_stride;
+  std::int64_t rows, pairs, tokens;  // sketch_tiles::pairs(cols), 1 to kMaxTokens
 };
 
 /// out[t] = float(weights[ids[t]]): rows of the embedding, converted as in DenseLinearArgs.

@@ -16,33 +16,42 @@ constexpr float kMost = 16000;  // of 128 * high + low: high within -125 and 125
 
 }  // namespace
 
-SketchInput::SketchInput(std::span<const float> x) : cols_(static_cast<std::int64_t>(x.size())) {
-  const auto filled = static_cast<std::size_t>(pairs(cols_) * kPairColumns);
-  high_.resize(filled);
-  low_.resize(filled);
-  start_.resize(2 * filled / kBlockColumns);
+SketchInputs::SketchInputs(MatrixView<const float> x) : cols_(x.cols) {
+  require(x.rows >= 1 && x.rows <= kMaxRows, "SketchInputs: 1 to 8 rows");
+  const std::int64_t blocks = 2 * pairs(cols_);
+  values_.resize(usize(blocks * x.rows * 2 * kBlockColumns));
+  start_.resize(usize(blocks * x.rows * 2));
+  scale_.resize(usize(x.rows));
+  reach_.resize(usize(x.rows));
+  for (std::int64_t row = 0; row < x.rows; ++row) add_row(row, x.row(row));
+}
+
+void SketchInputs::add_row(std::int64_t row, const float* x) {
   float most = 0;
-  for (const float v : x) most = std::max(most, std::fabs(v));
   double squares = 0, errors = 0;
-  for (const float v : x) squares += static_cast<double>(v) * static_cast<double>(v);
-  length_ = std::sqrt(squares);
-  if (!std::isfinite(length_)) {  // a NaN passes std::max
-    error_ = length_;
-    return;
+  for (std::int64_t i = 0; i < cols_; ++i) {
+    most = std::max(most, std::fabs(x[i]));
+    squares += static_cast<double>(x[i]) * static_cast<double>(x[i]);
   }
-  scale_ = most / kMost;
+  Reach& reach = reach_[usize(row)];
+  reach.length = reach.error = std::sqrt(squares);
+  if (!std::isfinite(reach.length)) return;  // a NaN passes std::max
+  const float scale = most / kMost;
   const float inverse = most >= 0x1p-100f ? kMost / most : 0.0f;  // all 0 below, far off by error()
-  for (std::size_t i = 0; i < x.size(); ++i) {
+  for (std::int64_t i = 0; i < cols_; ++i) {
     const int v = static_cast<int>(std::lrint(x[i] * inverse));
-    const int high = (v + 64) >> 7;
-    high_[i] = static_cast<std::int8_t>(high);
-    low_[i] = static_cast<std::int8_t>(v - 128 * high);
-    const double e = static_cast<double>(x[i]) - static_cast<double>(scale_) * v;
+    const int high = (v + 64) >> 7, low = v - 128 * high;
+    const std::int64_t block = i / kBlockColumns * rows() + row;
+    std::int8_t* to = values_.data() + 2 * kBlockColumns * block + i % kBlockColumns;
+    to[0] = static_cast<std::int8_t>(high);
+    to[kBlockColumns] = static_cast<std::int8_t>(low);
+    const double e = static_cast<double>(x[i]) - static_cast<double>(scale) * v;
     errors += e * e;
-    start_[2 * (i / kBlockColumns)] -= 32 * high_[i];
-    start_[2 * (i / kBlockColumns) + 1] -= 32 * low_[i];
+    start_[usize(2 * block)] -= 32 * high;
+    start_[usize(2 * block + 1)] -= 32 * low;
   }
-  error_ = std::sqrt(errors);
+  scale_[usize(row)] = scale;
+  reach.error = std::sqrt(errors);
 }
 
 void sketch(const OpContext& context, const Tensor& w, std::span<std::byte> out,
@@ -60,15 +69,15 @@ void sketch(const OpContext& context, const Tensor& w, std::span<std::byte> out,
               *context.threads);
 }
 
-void sketch_dot(const OpContext& context, std::span<const std::byte> sketch, const SketchInput& x,
-                std::span<float> out) {
+void sketch_dot(const OpContext& context, std::span<const std::byte> sketch, const SketchInputs& x,
+                MatrixView<float> out) {
   const auto run = supported(context, context.table->sketch_dot, "sketch_dot");
-  const auto rows = static_cast<std::int64_t>(out.size());
+  check_dim("sketch_dot", "rows of out", out.rows, x.rows());
   check_dim("sketch_dot", "bytes of the sketch", static_cast<std::int64_t>(sketch.size()),
-            bytes(rows, x.cols()));
+            bytes(out.cols, x.cols()));
   run_in_span("sketch_dot", run,
-              {reinterpret_cast<const std::uint8_t*>(sketch.data()), x.high(), x.low(), x.start(),
-               x.scale(), out.data(), rows, pairs(x.cols())},
+              {reinterpret_cast<const std::uint8_t*>(sketch.data()), x.values(), x.start(),
+               x.scale(), out.data, out.stride, out.cols, pairs(x.cols()), x.rows()},
               *context.threads);
 }
 

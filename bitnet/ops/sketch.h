@@ -1,37 +1,48 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Dense weights in 6 bits, and their products with a vector: near the exact ones, by bounds that
-// can be computed (model/head_screen.h).
+// Dense weights in 6 bits, and their products with some vectors: near the exact ones, by bounds
+// that can be computed (model/head_screen.h).
 #pragma once
 
 #include <span>
 #include <vector>
 
+#include "bitnet/ops/args.h"
 #include "bitnet/ops/context.h"
+#include "bitnet/tensor/matrix_view.h"
 #include "bitnet/tensor/tensor.h"
 
 namespace bitnet {
 
-/// A vector x as sketch_dot() takes it: scale * (128 * high + low), 14 bits and a sign.
-class SketchInput {
+/// Vectors x [rows, cols] as sketch_dot() takes them: scale * (128 * high + low), 14 bits and a
+/// sign, each row by itself. Layout: SketchDotArgs.
+class SketchInputs {
  public:
-  explicit SketchInput(std::span<const float> x);
+  static constexpr std::int64_t kMaxRows = SketchDotArgs::kMaxTokens;
+  /// Throws Error{invalid_argument} unless there are 1 to kMaxRows rows.
+  explicit SketchInputs(MatrixView<const float> x);
 
-  const std::int8_t* high() const noexcept { return high_.data(); }
-  const std::int8_t* low() const noexcept { return low_.data(); }
+  const std::int8_t* values() const noexcept { return values_.data(); }
   const std::int32_t* start() const noexcept { return start_.data(); }
-  float scale() const noexcept { return scale_; }
+  const float* scale() const noexcept { return scale_.data(); }
+  std::int64_t rows() const noexcept { return static_cast<std::int64_t>(scale_.size()); }
   std::int64_t cols() const noexcept { return cols_; }
   /// ||x|| and how far this is from x, ||x - scale * (128 * high + low)||; at most 1e-12 of ||x||
   /// wrong. Infinite or NaN where an x is.
-  double length() const noexcept { return length_; }
-  double error() const noexcept { return error_; }
+  double length(std::int64_t row) const noexcept { return reach_[usize(row)].length; }
+  double error(std::int64_t row) const noexcept { return reach_[usize(row)].error; }
 
  private:
-  std::vector<std::int8_t> high_, low_;
-  std::vector<std::int32_t> start_;
-  float scale_ = 0;
+  struct Reach {
+    double length = 0, error = 0;
+  };
+  static std::size_t usize(std::int64_t n) noexcept { return static_cast<std::size_t>(n); }
+  void add_row(std::int64_t row, const float* x);
+
   std::int64_t cols_;
-  double length_ = 0, error_ = 0;
+  std::vector<std::int8_t> values_;
+  std::vector<std::int32_t> start_;
+  std::vector<float> scale_;
+  std::vector<Reach> reach_;
 };
 
 /// Rows of w (f32, f16, bf16; columns a multiple of 32) into `out`, as many strips of
@@ -40,8 +51,9 @@ class SketchInput {
 void sketch(const OpContext& context, const Tensor& w, std::span<std::byte> out,
             std::span<float> squares);
 
-/// out[r] of SketchDotArgs for out.size() rows of a sketch. Throws Error{invalid_argument}.
-void sketch_dot(const OpContext& context, std::span<const std::byte> sketch, const SketchInput& x,
-                std::span<float> out);
+/// out [x.rows(), rows of the sketch] of SketchDotArgs: the sketch is read once for all of x.
+/// Throws Error{invalid_argument}.
+void sketch_dot(const OpContext& context, std::span<const std::byte> sketch, const SketchInputs& x,
+                MatrixView<float> out);
 
 }  // namespace bitnet

@@ -46,8 +46,8 @@ profile::Work work_of(const SketchArgs& a) noexcept {
 // Two products of integers for a weight; a product and an addition of floats for 32.
 profile::Work work_of(const SketchDotArgs& a) noexcept {
   const std::int64_t cols = a.pairs * sketch_tiles::kPairColumns;
-  return work(sketch_tiles::bytes(a.rows, cols) + 2 * cols + a.rows * kFloat, a.rows * cols / 16,
-              4 * a.rows * cols);
+  return work(sketch_tiles::bytes(a.rows, cols) + a.tokens * (2 * cols + a.rows * kFloat),
+              a.tokens * a.rows * cols / 16, 4 * a.tokens * a.rows * cols);
 }
 
 profile::Work work_of(const EmbedArgs& a) noexcept {

@@ -106,10 +106,11 @@ TEST(WorkOf, SketchAndEmbed) {
   SketchDotArgs dot{};
   dot.rows = 32;
   dot.pairs = 2;
+  dot.tokens = kTokens;
   const profile::Work work = work_of(dot);
-  EXPECT_EQ(work.bytes, 32u * 128 * 6 / 8 + 32 * 4 * 2 + 2 * 128 + 32 * 4);
-  EXPECT_EQ(work.int8_ops, 2u * 2 * 32 * 128);
-  EXPECT_EQ(work.float_ops, 2u * 32 * 4);
+  EXPECT_EQ(work.bytes, 32u * 128 * 6 / 8 + 32 * 4 * 2 + kTokens * (2 * 128 + 32 * 4));
+  EXPECT_EQ(work.int8_ops, kTokens * 2u * 2 * 32 * 128);
+  EXPECT_EQ(work.float_ops, kTokens * 2u * 32 * 4);
 
   EmbedArgs embed{};
   embed.tokens = kTokens;
@@ -276,8 +277,7 @@ TEST_F(SpansOfOps, EveryOpHasOne) {
   dense_linear(context, weight, x, {out.data(), kTokens, kRows, kRows});
   std::vector<std::byte> sketched(static_cast<std::size_t>(sketch_tiles::bytes(kRows, kCols)));
   sketch(context, weight, sketched, squares);
-  sketch_dot(context, sketched, SketchInput(std::span(a).first(kCols)),
-             std::span(out).first(kRows));
+  sketch_dot(context, sketched, SketchInputs(x), {out.data(), kTokens, kRows, kRows});
   const std::vector<std::int32_t> ids{0, 1, 2};
   embed(context, weight, ids, x);
   rope(context, x, 32, {cos.data(), kTokens, 16, 16}, {cos.data(), kTokens, 16, 16});

@@ -55,6 +55,15 @@ class Scripted(ToolTest):
         answers = self.chat("river\nsea\n", "--template", template, "-n", "12").stdout.decode()
         self.assertTrue(answers.rstrip("\n").endswith(whole["text"].rstrip("\n")), answers)
 
+    def test_drafts_change_no_answer(self):
+        template = self.folder / "t.jinja"
+        template.write_text("{% for m in messages %}{{ m['content'] }}\n{% endfor %}")
+        args = ["--template", template, "-n", "40", "-v"]
+        text = "river\nriver\nsea\nriver\n"
+        plain, drafted = self.chat(text, *args), self.chat(text, *args, "--draft", "6")
+        self.assertEqual(plain.stdout, drafted.stdout)
+        self.assertRegex(drafted.stderr.decode(), r"[1-9]\d* of \d+ draft tokens accepted")
+
     def test_old_exchanges_make_room(self):
         template = self.folder / "t.jinja"
         template.write_text("{% for m in messages %}{{ m['content'] }}\n{% endfor %}")

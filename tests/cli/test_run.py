@@ -80,6 +80,34 @@ class Text(ToolTest):
         self.assertIn("\ufffd".encode(), replaced)
 
 
+class Drafts(ToolTest):
+    def test_same_text_in_fewer_steps(self):
+        for args in (["-p", "river"], ["-p", "serendipity", "--temp", "0.9", "--seed", "3"],
+                     ["-p", "ocean", "--repeat-penalty", "1.1", "--temp", "0.5"]):
+            args += ["--ignore-eos", "-n", "120"]
+            plain = self.json("run", *args)
+            self.assertEqual((plain["drafted_tokens"], plain["accepted_tokens"]), (0, 0))
+            out = self.json("run", *args, "--draft", "8")
+            for member in ("ids", "text", "stop"):
+                self.assertEqual(out[member], plain[member])
+            self.assertGreater(out["accepted_tokens"], 0)
+            self.assertGreaterEqual(out["drafted_tokens"], out["accepted_tokens"])
+
+    def test_the_figures_name_them(self):
+        error = self.ok("run", "-p", "river", "--ignore-eos", "-n", "60", "--draft", "4").stderr.decode()
+        self.assertRegex(error, r"tokens/s, \d+ of \d+ draft tokens accepted \| peak memory")
+        self.assertNotIn("draft", self.ok("run", "-p", "river", "-n", "2").stderr.decode())
+
+    def test_stop_tokens_and_context(self):
+        for args in (["-p", "river", "-n", "400"], ["-p", "river", "--ignore-eos", "-c", "100"]):
+            plain, drafted = (self.json("run", *args, "--draft", n) for n in ("0", "16"))
+            self.assertEqual((plain["ids"], plain["stop"]), (drafted["ids"], drafted["stop"]))
+
+    def test_out_of_range(self):
+        for bad in ("-1", "65", "x"):
+            self.fails(2, "--draft", "run", "-p", "river", "--draft", bad)
+
+
 class Ids(ToolTest):
     def test_greedy_texts_of_the_reference(self):
         """Rounding may flip an int8 activation and with it a token; most texts are equal."""

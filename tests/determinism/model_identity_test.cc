@@ -241,5 +241,34 @@ TEST(SessionIdentity, TheSameSeedWritesTheSameTokens) {
   EXPECT_NE(write(1, 8), expected);
 }
 
+TEST(SessionIdentity, DraftsWriteTheSameTokens) {
+  for (const char* folder : {kTiny, "tests/models/tiny-llama-bitlinear"}) {
+    Engine engine(folder, 2);
+    Decoder decoder = engine.decoder();
+    GenerateOptions options;
+    options.max_tokens = 24;
+    std::int64_t accepted = 0;
+    const auto write = [&](std::int64_t draft) {
+      Session session(decoder, 64);
+      std::vector<std::int32_t> ids = text(4, engine.config().vocab_size);
+      for (std::size_t i = 0; i < 12; ++i) ids.push_back(ids[i]);
+      session.append(ids);
+      options.max_draft = draft;
+      session.generate(options, [](std::int32_t) { return true; });
+      accepted += session.draft_counts().accepted;
+      return std::vector<std::int32_t>(session.tokens().begin(), session.tokens().end());
+    };
+    for (const float temperature : {0.0f, 0.7f}) {
+      options.sampling.temperature = temperature;
+      // Tokens that were written are written again: so that drafts are right.
+      options.sampling.repeat_penalty = 0.6f;
+      const auto expected = write(0);
+      EXPECT_EQ(expected.size(), 16u + 23u);
+      for (const std::int64_t draft : {1, 5, 11}) EXPECT_EQ(write(draft), expected) << draft;
+    }
+    EXPECT_GT(accepted, 20) << folder;
+  }
+}
+
 }  // namespace
 }  // namespace bitnet

@@ -147,7 +147,8 @@ void check_quantize(Checks& checks, Random& random) {
 
 void check_sketch(Checks& checks, Random& random) {
   constexpr std::int64_t kWhole = kCols / 32 * 32;
-  const Tensor w = random_floats(random, kRows * kWhole), x = random_floats(random, kWhole);
+  const Tensor w = random_floats(random, kRows * kWhole),
+               x = random_floats(random, kTokens * kWhole);
   Tensor sketched = Tensor::allocate(DType::i8, {sketch_tiles::bytes(kRows, kWhole)});
   const std::span out(reinterpret_cast<std::uint8_t*>(sketched.mutable_data()),
                       sketched.size_bytes());
@@ -159,11 +160,11 @@ void check_sketch(Checks& checks, Random& random) {
     result.insert(result.end(), out.begin(), out.end());
     return result;
   });
-  const SketchInput input({x.as<float>(), usize(kWhole)});
-  std::vector<float> products(usize(kRows));
+  const SketchInputs inputs({x.as<float>(), kTokens, kWhole, kWhole});
+  std::vector<float> products(usize(kTokens * kRows));
   check(checks, "sketch_dot", sketch_dot_kernels(), [&](SketchDotFn* run) {
-    run({out.data(), input.high(), input.low(), input.start(), input.scale(), products.data(),
-         kRows, sketch_tiles::pairs(kWhole)});
+    run({out.data(), inputs.values(), inputs.start(), inputs.scale(), products.data(), kRows, kRows,
+         sketch_tiles::pairs(kWhole), kTokens});
     return bits_of(products);
   });
 }

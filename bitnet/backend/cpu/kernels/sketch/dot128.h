@@ -10,7 +10,7 @@ namespace bitnet::cpu {
 namespace {
 
 struct Dot128 {
-  static constexpr int kBytes = 16;
+  static constexpr int kBytes = 16, kTokens = 8;
   typedef std::uint16_t Words __attribute__((vector_size(16)));
   struct Sum {
     int32x4_t v;

@@ -10,7 +10,7 @@ namespace bitnet::cpu {
 namespace {
 
 struct Dot256 {
-  static constexpr int kBytes = 32;
+  static constexpr int kBytes = 32, kTokens = 4;
   typedef std::uint16_t Words __attribute__((vector_size(32)));
   struct Sum {
     __m256i v;

@@ -118,14 +118,16 @@ class SketchDot : public KernelTest<SketchDotFn> {};
 INSTANTIATE_TEST_SUITE_P(Kernels, SketchDot, ::testing::ValuesIn(sketch_dot_kernels()),
                          kernel_name<SketchDotFn>);
 
+// [tokens][rows]
 std::vector<float> dots(SketchDotFn* kernel, const std::vector<std::uint8_t>& sketch,
-                        const SketchInput& x, std::int64_t rows) {
+                        const SketchInputs& x, std::int64_t rows) {
   std::vector<std::uint8_t> storage(sketch.size() + 64);
   std::uint8_t* aligned =
       storage.data() + (64 - reinterpret_cast<std::uintptr_t>(storage.data()) % 64) % 64;
   std::copy(sketch.begin(), sketch.end(), aligned);
-  Guarded<float> out(std::vector<float>(usize(rows), 99.0f));
-  kernel({aligned, x.high(), x.low(), x.start(), x.scale(), out.data(), rows, pairs(x.cols())});
+  Guarded<float> out(std::vector<float>(usize(x.rows() * rows), 99.0f));
+  kernel({aligned, x.values(), x.start(), x.scale(), out.data(), rows, rows, pairs(x.cols()),
+          x.rows()});
   return out.copy();
 }
 
@@ -138,11 +140,11 @@ TEST_P(SketchDot, IsTheDefinitionAndWithinItsBound) {
       auto x = awkward_floats(rng, cols);
       for (float& v : x) v = std::fabs(v) > 100 ? 100.0f : v;
       const Result made = run(sketch_reference, DType::f32, store(DType::f32, w), rows, cols);
-      const SketchInput input(x);
+      const SketchInputs input({x.data(), 1, cols, cols});
       const auto found = dots(GetParam().run, made.bytes, input, rows);
       ASSERT_TRUE(same_bits(found, dots(sketch_dot_reference, made.bytes, input, rows)));
       const std::vector<double> s = values_of(made.bytes, rows, cols);
-      EXPECT_LT(input.error(), 0.01 * input.length());
+      EXPECT_LT(input.error(0), 0.01 * input.length(0));
       for (std::int64_t r = 0; r < rows; ++r) {
         double exact = 0, length = 0;
         for (std::int64_t c = 0; c < cols; ++c) {
@@ -150,8 +152,32 @@ TEST_P(SketchDot, IsTheDefinitionAndWithinItsBound) {
           exact += v * static_cast<double>(x[usize(c)]);
           length += v * v;
         }
-        const double bound = std::sqrt(length) * (input.error() * 1.001 + input.length() * 1e-5);
+        const double bound = std::sqrt(length) * (input.error(0) * 1.001 + input.length(0) * 1e-5);
         EXPECT_NEAR(found[usize(r)], exact, bound) << rows << " x " << cols;
+      }
+    }
+}
+
+// Each token of several has the bits that it has alone, whatever the others are.
+TEST_P(SketchDot, TokensSideBySideAreThoseAlone) {
+  std::mt19937 rng(4);
+  for (const std::int64_t cols : {32, 96, 640})
+    for (std::int64_t tokens = 1; tokens <= SketchInputs::kMaxRows; ++tokens) {
+      const std::int64_t rows = 16 * tokens + 5;
+      const auto w = random_floats(rng, rows * cols);
+      const Result made = run(sketch_reference, DType::f32, store(DType::f32, w), rows, cols);
+      auto x = random_floats(rng, tokens * cols);
+      for (std::int64_t t = 0; t < tokens; ++t)
+        for (std::int64_t c = 0; c < cols; ++c) x[usize(t * cols + c)] *= 1.0f + 3.0f * float(t);
+      x[usize((tokens / 2) * cols)] = INFINITY;  // of this token nothing is asked
+      const auto together =
+          dots(GetParam().run, made.bytes, SketchInputs({x.data(), tokens, cols, cols}), rows);
+      for (std::int64_t t = 0; t < tokens; ++t) {
+        if (t == tokens / 2) continue;
+        const SketchInputs one({x.data() + t * cols, 1, cols, cols});
+        const auto alone = dots(sketch_dot_reference, made.bytes, one, rows);
+        ASSERT_TRUE(same_bits(std::span(together).subspan(usize(t * rows), usize(rows)), alone))
+            << cols << " columns, token " << t << " of " << tokens;
       }
     }
 }
@@ -160,9 +186,10 @@ TEST_P(SketchDot, IsTheDefinitionAndWithinItsBound) {
 TEST_P(SketchDot, Extremes) {
   for (const float sign : {-1.0f, 1.0f}) {
     const std::int64_t rows = 16, cols = 128;
-    const std::vector<float> w(usize(rows * cols), 31.0f * sign), x(usize(cols), 1.0f);
+    const std::vector<float> w(usize(rows * cols), 31.0f * sign), x(usize(3 * cols), 1.0f);
     const Result made = run(sketch_reference, DType::f32, store(DType::f32, w), rows, cols);
-    for (const float y : dots(GetParam().run, made.bytes, SketchInput(x), rows))
+    for (const float y :
+         dots(GetParam().run, made.bytes, SketchInputs({x.data(), 3, cols, cols}), rows))
       EXPECT_NEAR(y, 31.0f * sign * static_cast<float>(cols), 0.01f);
   }
 }

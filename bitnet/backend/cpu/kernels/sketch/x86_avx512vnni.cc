@@ -9,7 +9,7 @@ namespace bitnet::cpu {
 namespace {
 
 struct Dot {
-  static constexpr int kBytes = 64;
+  static constexpr int kBytes = 64, kTokens = 8;
   typedef std::uint16_t Words __attribute__((vector_size(64)));
   struct Sum {
     __m512i v;
