@@ -107,6 +107,7 @@ class Bench {
     finish_sketch();
     return measure("prefill", tokens, 1, [&](std::vector<KvCache>& caches) {
       const std::vector<std::int32_t> ids = prompt(tokens);
+      caches[0].reserve(tokens);
       for (std::int64_t at = 0; at < tokens; at += Decoder::kPromptChunk) {
         const auto count = std::min(Decoder::kPromptChunk, tokens - at);
         const auto hidden = decoder_.forward(

@@ -141,10 +141,8 @@ OpenedModel::OpenedModel(const ModelOptions& options)
       }()),
       decoder(loaded.config, loaded.weights, runtime.context()) {
   try {
-    const auto release = [source = loaded.source](std::span<const std::byte> bytes) {
-      source->release(bytes);
-    };
-    if (options.head == "screened") decoder.screen_head(Decoder::kScreenedHeadBytes, release);
+    decoder.read_rows_from(loaded.source);
+    if (options.head == "screened") decoder.screen_head();
   } catch (const Error& error) {
     if (error.code() != Errc::out_of_memory) throw;  // without a sketch it works too
   }

@@ -29,6 +29,7 @@ void Session::read(std::span<const std::int32_t> ids, const PrefillProgress& pro
       fail(Errc::invalid_argument, "token id " + std::to_string(id) +
                                        " is outside the vocabulary of " +
                                        std::to_string(decoder_->config().vocab_size));
+  cache_.reserve(cache_.size() + total);
   for (std::int64_t done = 0; done < total;) {
     const std::int64_t count = std::min(Decoder::kPromptChunk, total - done);
     const auto chunk = ids.subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(count));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <string>
 
 #include "bitnet/ops/attention.h"
@@ -109,7 +110,7 @@ MatrixView<const float> Decoder::forward(std::span<const TextPart> parts,
   const MatrixView<float> sin = Workspace::view(work_->sin, tokens);
   for_parts(parts, [&](const TextPart& part, std::int64_t row) {
     const auto count = static_cast<std::int64_t>(part.ids.size());
-    embed(context_, weights_->embedding, part.ids, hidden.rows_from(row, count));
+    embed_tokens(part.ids, hidden.rows_from(row, count));
     rope_.fill(part.cache->size(), cos.rows_from(row, count), sin.rows_from(row, count));
   });
   if (observer) observer->on_hidden(-1, hidden);
@@ -126,14 +127,35 @@ MatrixView<const float> Decoder::forward(std::span<const TextPart> parts,
   return hidden;
 }
 
+// Rows of a mapped table are read from its file one by one: a page fault would bring 64 KB of it.
+void Decoder::embed_tokens(std::span<const std::int32_t> ids, MatrixView<float> out) {
+  const Tensor& table = weights_->embedding;
+  const auto in_table = [&](std::int32_t id) { return id >= 0 && id < table.rows(); };
+  if (source_ && table.borrowed() && std::all_of(ids.begin(), ids.end(), in_table)) {
+    Tensor rows = Tensor::allocate(table.dtype(),
+                                   {static_cast<std::int64_t>(ids.size()), table.cols()}, *pool_);
+    const auto row_bytes = static_cast<std::size_t>(rows.row_stride_bytes());
+    std::vector<std::int32_t> places(ids.size());
+    std::iota(places.begin(), places.end(), 0);
+    const bool read = std::all_of(places.begin(), places.end(), [&](std::int32_t i) {
+      const std::byte* row =
+          table.data() + ids[static_cast<std::size_t>(i)] * table.row_stride_bytes();
+      return source_->read({row, row_bytes},
+                           rows.mutable_data() + static_cast<std::size_t>(i) * row_bytes);
+    });
+    if (read) return embed(context_, rows, places, out);
+  }
+  embed(context_, table, ids, out);
+}
+
 void Decoder::logits(MatrixView<const float> hidden, MatrixView<float> out) {
   const profile::Span span("head");
   dense_linear(context_, weights_->head, hidden, out);
 }
 
-void Decoder::screen_head(std::size_t min_bytes, ReleaseBytes release) {
+void Decoder::screen_head(std::size_t min_bytes) {
   if (!screen_ && weights_->head.size_bytes() >= min_bytes && HeadScreen::suits(weights_->head))
-    screen_ = std::make_unique<HeadScreen>(weights_->head, *pool_, std::move(release));
+    screen_ = std::make_unique<HeadScreen>(weights_->head, *pool_, source_);
 }
 
 void Decoder::top_logits(MatrixView<const float> hidden, std::int64_t k,

@@ -66,11 +66,16 @@ class Decoder {
   /// Logits of rows that forward() returned: out [rows, vocab].
   void logits(MatrixView<const float> hidden, MatrixView<float> out);
 
+  /// The file in which the weights lie mapped: from now on single rows of the embedding, and of a
+  /// head that is screened later, are read from it, so that they do not stay in memory with the
+  /// pages around them.
+  void read_rows_from(std::shared_ptr<const ModelSource> source) { source_ = std::move(source); }
+
   /// From now on top_logits() reads a sketch of the head instead of all of it, where the head suits
   /// (head_screen.h) and has `min_bytes`: a smaller one stays in the caches, where reading costs
   /// less than screening (8 MB: 12 % of the time of a token lost). The sketch takes two fifths of a
-  /// 16-bit head's memory beside it; `release` as in HeadScreen. Throws Error{out_of_memory}.
-  void screen_head(std::size_t min_bytes = kScreenedHeadBytes, ReleaseBytes release = {});
+  /// 16-bit head's memory beside it. Throws Error{out_of_memory}.
+  void screen_head(std::size_t min_bytes = kScreenedHeadBytes);
   static constexpr std::size_t kScreenedHeadBytes = std::size_t{64} << 20;
   const HeadScreen* head_screen() const noexcept { return screen_.get(); }
   /// out[t][id] exactly as logits() gives it for what wanted[t] names, -infinity or exact for the
@@ -85,6 +90,7 @@ class Decoder {
 
  private:
   struct Workspace;
+  void embed_tokens(std::span<const std::int32_t> ids, MatrixView<float> out);
   std::int64_t prepare(std::span<const TextPart> parts);
   void attention_block(const LayerWeights& layer, std::int64_t index,
                        std::span<const TextPart> parts, std::int64_t tokens,
@@ -102,6 +108,7 @@ class Decoder {
   RopeTable rope_;
   std::unique_ptr<Workspace> work_;
   std::unique_ptr<HeadScreen> screen_;
+  std::shared_ptr<const ModelSource> source_;
 };
 
 }  // namespace bitnet

@@ -38,8 +38,9 @@ bool HeadScreen::suits(const Tensor& head) noexcept {
          head.rows() >= kFewestRows;
 }
 
-HeadScreen::HeadScreen(const Tensor& head, HybridMemoryPool& pool, ReleaseBytes release)
-    : head_(head), release_(std::move(release)) {
+HeadScreen::HeadScreen(const Tensor& head, HybridMemoryPool& pool,
+                       std::shared_ptr<const ModelSource> source)
+    : head_(head), source_(head.borrowed() ? std::move(source) : nullptr) {
   require(suits(head), "HeadScreen: the head does not suit");
   sketch_ = Tensor::allocate(DType::i8, {sketch_tiles::bytes(head.rows(), head.cols())}, pool);
   bounds_.resize(static_cast<std::size_t>(head.rows()));
@@ -85,10 +86,10 @@ void HeadScreen::sketch_part(const OpContext& context, std::int64_t count) {
 }
 
 void HeadScreen::release(std::int64_t first, std::int64_t count) const {
-  if (!release_ || !head_.borrowed()) return;
+  if (!source_) return;
   const auto row = static_cast<std::size_t>(head_.row_stride_bytes());
-  release_({head_.data() + static_cast<std::size_t>(first) * row,
-            static_cast<std::size_t>(count) * row});
+  source_->release({head_.data() + static_cast<std::size_t>(first) * row,
+                    static_cast<std::size_t>(count) * row});
 }
 
 // Part by part, each given back before the next is read.
@@ -199,30 +200,41 @@ std::int64_t HeadScreen::few_top_logits(const OpContext& context, MatrixView<con
   std::sort(exact_.begin(), exact_.end());
   exact_.erase(std::unique(exact_.begin(), exact_.end()), exact_.end());
   exact_rows(context, hidden, out);
-  kept_rows_ += static_cast<std::int64_t>(exact_.size());
-  if (kept_rows_ >= kKeptRows) {
-    release(0, vocab);
-    kept_rows_ = 0;
-  }
   return computed + static_cast<std::int64_t>(exact_.size());
 }
 
-// Row after row, each worker its own, what several tokens need of a row together: what takes the
-// time is the way of the first bytes of a row from memory, so the next row is asked for while one
-// is computed.
+// Row after row, each worker its own, what several tokens need of a row together. In memory what
+// takes the time is the way of the first bytes of a row, so the next row is asked for while one is
+// computed; of a mapped file it is the page faults (8 us a row), so rows are read (2 us).
 void HeadScreen::exact_rows(const OpContext& context, MatrixView<const float> hidden,
-                            MatrixView<float> out) const {
+                            MatrixView<float> out) {
+  if (source_ && (!read_rows_.defined() || read_rows_.rows() < context.threads->size()))
+    read_rows_ = Tensor::allocate(head_.dtype(), {context.threads->size(), head_.cols()});
   const auto count = static_cast<std::int64_t>(exact_.size());
-  context.threads->for_slices(count, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
+  const auto row_bytes = static_cast<std::size_t>(head_.cols()) *
+                         static_cast<std::size_t>(info(head_.dtype()).block_bytes);
+  std::byte* const buffers = source_ ? read_rows_.mutable_data() : nullptr;
+  context.threads->run([&](int worker, int workers) {
+    const Slice slice = slice_of(count, worker, workers);
+    const auto bytes_of = [&](std::int64_t i) {
+      return std::span(
+          head_.data() + exact_[static_cast<std::size_t>(i)].id * head_.row_stride_bytes(),
+          row_bytes);
+    };
+    std::int32_t id_read = -1;  // whose row is in the worker's buffer
+    for (std::int64_t i = slice.begin; i < slice.end; ++i) {
       const auto [id, token] = exact_[static_cast<std::size_t>(i)];
-      if (i + 1 < end) {
-        const std::byte* next =
-            head_.data() + exact_[static_cast<std::size_t>(i + 1)].id * head_.row_stride_bytes();
-        for (std::int64_t at = 0; at < head_.row_stride_bytes(); at += 64)
-          __builtin_prefetch(next + at);
+      if (source_) {
+        if (id != id_read &&
+            source_->read(bytes_of(i), buffers + static_cast<std::size_t>(worker) * row_bytes))
+          id_read = id;
+      } else if (i + 1 < slice.end) {
+        const auto next = bytes_of(i + 1);
+        for (std::size_t at = 0; at < next.size(); at += 64) __builtin_prefetch(&next[at]);
       }
-      exact(context, hidden.rows_from(token, 1), id, 1, out.rows_from(token, 1));
+      const Tensor row = id == id_read ? read_rows_.rows_from(worker, 1) : head_.rows_from(id, 1);
+      dense_linear(context, row, hidden.rows_from(token, 1),
+                   out.rows_from(token, 1).cols_from(id, 1));
     }
   });
 }

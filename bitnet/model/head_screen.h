@@ -4,18 +4,16 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "bitnet/model/model_source.h"
 #include "bitnet/ops/context.h"
 #include "bitnet/tensor/matrix_view.h"
 #include "bitnet/tensor/tensor.h"
 
 namespace bitnet {
-
-/// Tells whoever owns a mapped file that these bytes will not be read soon (ModelSource::release).
-using ReleaseBytes = std::function<void(std::span<const std::byte>)>;
 
 /// Which logits of a token must be exact.
 struct WantedLogits {
@@ -38,11 +36,11 @@ class HeadScreen {
   /// Whether a head of this type and size gains by it: f32, f16 or bf16, whole blocks of 32
   /// columns, 4096 rows or more.
   static bool suits(const Tensor& head) noexcept;
-  /// Nothing is sketched yet. With `release`, rows of the head leave memory when they have been
-  /// read, but for those of the last kKeptRows exact products: with the pages around them 32 MB.
+  /// Nothing is sketched yet. Where the head lies in the file of `source`, its rows leave memory
+  /// once they are sketched, and those that are computed exactly are read from the file one by one.
   /// Throws Error{out_of_memory, invalid_argument (unless suits())}.
-  HeadScreen(const Tensor& head, HybridMemoryPool& pool, ReleaseBytes release = {});
-  static constexpr std::int64_t kKeptRows = 512;
+  HeadScreen(const Tensor& head, HybridMemoryPool& pool,
+             std::shared_ptr<const ModelSource> source = {});
 
   /// Sketches up to `rows` more rows; those without a sketch are always computed exactly.
   void extend(const OpContext& context, std::int64_t rows);
@@ -86,8 +84,7 @@ class HeadScreen {
   };
   // parts_[workers * token + worker]
   std::span<Part> parts_of(std::int64_t token) noexcept;
-  void exact_rows(const OpContext& context, MatrixView<const float> hidden,
-                  MatrixView<float> out) const;
+  void exact_rows(const OpContext& context, MatrixView<const float> hidden, MatrixView<float> out);
   // Lengths of a hidden state and of what its rounding leaves out, rounded up.
   struct Reach {
     float length, error;
@@ -102,8 +99,8 @@ class HeadScreen {
   std::vector<float> bounds_,
       lengths_;  // the first bracket above and ||s|| (1 + gamma), rounded up
   std::int64_t sketched_ = 0;
-  ReleaseBytes release_;
-  std::int64_t kept_rows_ = 0;  // computed exactly since the last release
+  std::shared_ptr<const ModelSource> source_;  // null where the head is in memory of its own
+  Tensor read_rows_;                           // [workers, cols]: what exact_rows() reads
   std::size_t workers_ = 0;
   std::vector<Part> parts_;
   std::vector<Exact> exact_;

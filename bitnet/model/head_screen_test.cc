@@ -5,10 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <random>
 
 #include "bitnet/base/error_testing.h"
@@ -140,6 +142,41 @@ TEST_P(HeadScreenTest, SeveralTokensAreScreenedTogether) {
   EXPECT_LT(check_several(screen, h, 8), 8 * 300) << "rows that were read";
   EXPECT_LT(check_several(screen, h, 8, 3), 7 * 300 + kVocab) << "one token has no numbers";
   EXPECT_EQ(check_several(screen, h, 1, 0), kVocab);
+}
+
+// A file whose rows can be read until `readable` of them were.
+class RowsOfFile final : public ModelSource {
+ public:
+  explicit RowsOfFile(int readable) : left(readable) {}
+  void check_intact() const override {}
+  void release(std::span<const std::byte> bytes) const noexcept override {
+    released += bytes.size();
+  }
+  bool read(std::span<const std::byte> bytes, std::byte* to) const noexcept override {
+    if (left-- <= 0) return false;
+    std::memcpy(to, bytes.data(), bytes.size());
+    return true;
+  }
+  mutable std::atomic<int> left;
+  mutable std::size_t released = 0;
+};
+
+TEST_P(HeadScreenTest, RowsOfAFileAreReadOneByOne) {
+  const Tensor kept = head();
+  const Tensor mapped =
+      Tensor::borrow(GetParam(), kept.shape(), kept.data(), std::make_shared<Tensor>(kept));
+  for (const int readable : {1'000'000, 20, 0}) {
+    const auto file = std::make_shared<RowsOfFile>(readable);
+    HeadScreen screen(mapped, default_pool(), file);
+    screen.extend(runtime_.context(), 3000);
+    EXPECT_EQ(file->released, 3008 * static_cast<std::size_t>(kept.row_stride_bytes()));
+    check(screen, mapped, hidden(), 7, {0, 17, 2999});
+    screen.extend(runtime_.context(), kVocab);
+    const int before = file->left;
+    std::int64_t rows = check(screen, mapped, hidden(), 40, {0, 17, 4999});
+    EXPECT_EQ(before - file->left, rows);
+    check_several(screen, mapped, 5);
+  }
 }
 
 TEST_P(HeadScreenTest, EqualAndNearlyEqualRowsAreAllThere) {

@@ -9,6 +9,7 @@ namespace bitnet {
 namespace {
 
 constexpr std::int64_t kFirstCapacity = 256;
+constexpr std::int64_t kGroupBytes = std::int64_t{8} << 20;  // of kFirstCapacity positions
 
 }  // namespace
 
@@ -16,26 +17,32 @@ KvCache::KvCache(const ModelConfig& config, std::int64_t max_positions, HybridMe
     : kv_heads_(config.num_kv_heads),
       dim_(config.head_dim),
       max_positions_(max_positions),
-      pool_(&pool),
-      layers_(static_cast<std::size_t>(config.num_layers)) {
+      num_layers_(config.num_layers),
+      pool_(&pool) {
+  const std::int64_t layer_bytes =
+      2 * kFirstCapacity * kv_heads_ * dim_ * std::int64_t{sizeof(float)};
+  group_layers_ = std::clamp(kGroupBytes / layer_bytes, std::int64_t{1}, num_layers_);
+  groups_.resize(static_cast<std::size_t>((num_layers_ + group_layers_ - 1) / group_layers_));
   if (max_positions < 1 || max_positions > config.max_positions)
     fail(Errc::invalid_argument, "context of " + std::to_string(max_positions) +
                                      " positions asked for; the model has 1 to " +
                                      std::to_string(config.max_positions));
 }
 
-// A head's positions are contiguous in both layouts, so growing copies one run a head.
-KvCache::Layer KvCache::grown(const Layer& old, std::int64_t capacity) const {
-  Layer next{Tensor::allocate(DType::f32, {kv_heads_, capacity * dim_}, *pool_),
-             Tensor::allocate(DType::f32, {kv_heads_, capacity * dim_}, *pool_)};
+std::int64_t KvCache::layers_of(std::size_t group) const noexcept {
+  return std::min(group_layers_, num_layers_ - static_cast<std::int64_t>(group) * group_layers_);
+}
+
+// A head's positions are contiguous in both layouts, so growing copies one run a head: of each
+// layer those of keys, then those of values.
+KvCache::Group KvCache::grown(const Group& old, std::int64_t layers, std::int64_t capacity) const {
+  const std::int64_t runs = 2 * layers * kv_heads_;
+  Group next{Tensor::allocate(DType::f32, {runs, capacity * dim_}, *pool_), capacity};
   if (size_ == 0) return next;
   const auto bytes = static_cast<std::size_t>(round_up(size_, 16) * dim_) * sizeof(float);
-  for (std::int64_t h = 0; h < kv_heads_; ++h) {
-    std::memcpy(next.keys.as_mutable<float>() + h * capacity * dim_,
-                old.keys.as<float>() + h * capacity_ * dim_, bytes);
-    std::memcpy(next.values.as_mutable<float>() + h * capacity * dim_,
-                old.values.as<float>() + h * capacity_ * dim_, bytes);
-  }
+  for (std::int64_t run = 0; run < runs; ++run)
+    std::memcpy(next.memory.as_mutable<float>() + run * capacity * dim_,
+                old.memory.as<float>() + run * old.capacity * dim_, bytes);
   return next;
 }
 
@@ -45,14 +52,13 @@ void KvCache::reserve(std::int64_t positions) {
                                      " positions needed, " + std::to_string(max_positions_) +
                                      " available");
   if (positions <= capacity_) return;
-  std::int64_t capacity = std::max(kFirstCapacity, capacity_);
-  while (capacity < positions) capacity *= 2;
-  capacity = std::min(capacity, round_up(max_positions_, 16));
-  // Layer by layer into a second list: an exception leaves the cache as it was.
-  std::vector<Layer> next;
-  next.reserve(layers_.size());
-  for (const Layer& layer : layers_) next.push_back(grown(layer, capacity));
-  layers_ = std::move(next);
+  const std::int64_t capacity =
+      std::min(round_up(std::max({kFirstCapacity, positions, capacity_ + capacity_ / 4}), 16),
+               round_up(max_positions_, 16));
+  // Group by group, so that one group's memory is there twice, not all of it. An exception leaves
+  // some groups with more room than they need, and all positions where they were.
+  for (std::size_t i = 0; i < groups_.size(); ++i)
+    if (groups_[i].capacity < capacity) groups_[i] = grown(groups_[i], layers_of(i), capacity);
   capacity_ = capacity;
 }
 
@@ -62,8 +68,10 @@ void KvCache::resize(std::int64_t positions) {
 }
 
 KvLayerView KvCache::layer(std::int64_t index) {
-  Layer& l = layers_[static_cast<std::size_t>(index)];
-  return {l.keys.as_mutable<float>(), l.values.as_mutable<float>(), capacity_, kv_heads_, dim_};
+  Group& group = groups_[static_cast<std::size_t>(index / group_layers_)];
+  const std::int64_t half = kv_heads_ * group.capacity * dim_;
+  float* const keys = group.memory.as_mutable<float>() + index % group_layers_ * 2 * half;
+  return {keys, keys + half, group.capacity, kv_heads_, dim_};
 }
 
 KvCache KvCache::clone() const {
@@ -71,12 +79,13 @@ KvCache KvCache::clone() const {
   shape.num_kv_heads = kv_heads_;
   shape.head_dim = dim_;
   shape.max_positions = max_positions_;
-  shape.num_layers = static_cast<std::int64_t>(layers_.size());
+  shape.num_layers = num_layers_;
   KvCache copy(shape, max_positions_, *pool_);
-  for (std::size_t i = 0; i < layers_.size(); ++i)
-    if (capacity_ > 0) copy.layers_[i] = grown(layers_[i], capacity_);
-  copy.capacity_ = capacity_;
   copy.size_ = size_;
+  for (std::size_t i = 0; i < groups_.size(); ++i)
+    if (groups_[i].capacity > 0)
+      copy.groups_[i] = grown(groups_[i], layers_of(i), groups_[i].capacity);
+  copy.capacity_ = capacity_;
   return copy;
 }
 

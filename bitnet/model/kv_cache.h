@@ -40,17 +40,21 @@ class KvCache {
   static std::uint64_t byte_size(const ModelConfig& config, std::int64_t positions);
 
  private:
-  struct Layer {
-    Tensor keys;    // [kv_heads][capacity / 16][dim][16]
-    Tensor values;  // [kv_heads][capacity][dim]
+  // Several layers in one block: blocks of 1 to 3 MB, rounded to huge pages, take a third more.
+  struct Group {
+    Tensor memory;  // for each layer keys [kv_heads][capacity / 16][dim][16], then values
+                    // [kv_heads][capacity][dim]
+    std::int64_t capacity = 0;
   };
-  Layer grown(const Layer& old, std::int64_t capacity) const;
+  Group grown(const Group& old, std::int64_t layers, std::int64_t capacity) const;
+  std::int64_t layers_of(std::size_t group) const noexcept;
 
   std::int64_t kv_heads_, dim_, max_positions_;
   std::int64_t size_ = 0;
-  std::int64_t capacity_ = 0;
+  std::int64_t capacity_ = 0;  // every group has at least this
+  std::int64_t num_layers_, group_layers_;
   HybridMemoryPool* pool_;
-  std::vector<Layer> layers_;
+  std::vector<Group> groups_;
 };
 
 }  // namespace bitnet

@@ -21,6 +21,10 @@ class GgufSource final : public ModelSource {
   void release(std::span<const std::byte> bytes) const noexcept override {
     if (const auto* mapping = file.source().mapping()) mapping->release(bytes);
   }
+  bool read(std::span<const std::byte> bytes, std::byte* to) const noexcept override {
+    const auto* mapping = file.source().mapping();
+    return mapping && mapping->read(bytes, to);
+  }
   GgufFile file;
 };
 

@@ -22,6 +22,12 @@ class HfSource final : public ModelSource {
     for (const auto& file : folder.files())
       if (const auto* mapping = file->source().mapping()) mapping->release(bytes);
   }
+  bool read(std::span<const std::byte> bytes, std::byte* to) const noexcept override {
+    for (const auto& file : folder.files())
+      if (const auto* mapping = file->source().mapping(); mapping && mapping->read(bytes, to))
+        return true;
+    return false;
+  }
   SafetensorsFolder folder;
 };
 

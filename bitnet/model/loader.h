@@ -12,6 +12,7 @@
 #include "bitnet/base/thread_pool.h"
 #include "bitnet/memory/hybrid_pool.h"
 #include "bitnet/model/config.h"
+#include "bitnet/model/model_source.h"
 #include "bitnet/model/weights.h"
 #include "bitnet/ternary/formats.h"
 
@@ -25,17 +26,6 @@ struct LoadOptions {
   ThreadPool* threads = nullptr;  // needed
   /// Called as tensors are read: bytes done of bytes to do.
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;
-};
-
-/// A file that is mapped while its tensors are in use.
-class ModelSource {
- public:
-  virtual ~ModelSource() = default;
-  /// Throws FileError{io} E_IO if the file shrank or could not be read since it was opened.
-  virtual void check_intact() const = 0;
-  /// These bytes of the mapped file will not be read soon: their pages may leave memory. Nothing
-  /// where they are not of the file.
-  virtual void release(std::span<const std::byte> bytes) const noexcept = 0;
 };
 
 struct LoadedModel {

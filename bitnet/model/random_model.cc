@@ -43,6 +43,7 @@ class RandomSource final : public ModelSource {
  public:
   void check_intact() const override {}
   void release(std::span<const std::byte>) const noexcept override {}
+  bool read(std::span<const std::byte>, std::byte*) const noexcept override { return false; }
 };
 
 // SplitMix64 (Steele, Lea, Flood 2014): any number is a good seed.

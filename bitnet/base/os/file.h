@@ -44,13 +44,20 @@ class MappedFile {
   void dont_need(std::uint64_t offset, std::uint64_t length) const noexcept;
   /// dont_need() of bytes of this mapping; others are left alone.
   void release(std::span<const std::byte> bytes) const noexcept {
-    if (bytes.data() >= data_ && bytes.data() + bytes.size() <= data_ + size_)
-      dont_need(static_cast<std::uint64_t>(bytes.data() - data_), bytes.size());
+    if (holds(bytes)) dont_need(static_cast<std::uint64_t>(bytes.data() - data_), bytes.size());
   }
+  /// Copies bytes of this mapping from the file, so that no page of the mapping comes into memory
+  /// by it. False where they are not of this mapping, which must be read_only, or cannot be read.
+  bool read(std::span<const std::byte> bytes, std::byte* to) const noexcept;
 
  private:
+  bool holds(std::span<const std::byte> bytes) const noexcept {
+    return bytes.data() >= data_ && bytes.data() + bytes.size() <= data_ + size_;
+  }
+
   std::string path_;
   MapMode mode_;
+  int fd_ = -1;  // for read()
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
   int guard_slot_ = -1;

@@ -69,6 +69,22 @@ TEST_F(FileTest, TruncationWhileMappedIsAnErrorNotDeath) {
   EXPECT_FALSE(other.lost());
 }
 
+TEST_F(FileTest, ReadsPiecesOfWhatItMaps) {
+  const std::string name = make("big", std::string(4096, 'x') + "hello" + std::string(4096, 'y'));
+  const MappedFile file(name), other(make("other", "hello"));
+  const MappedFile changeable(name, MapMode::copy_on_write);
+  std::string to(5, ' ');
+  const auto read = [&](const MappedFile& from, std::span<const std::byte> bytes) {
+    return from.read(bytes, reinterpret_cast<std::byte*>(to.data()));
+  };
+  EXPECT_TRUE(read(file, file.bytes().subspan(4096, 5)));
+  EXPECT_EQ(to, "hello");
+  EXPECT_FALSE(read(file, other.bytes()));
+  EXPECT_FALSE(read(changeable, changeable.bytes().subspan(4096, 5)));
+  ASSERT_EQ(::truncate(name.c_str(), 4098), 0);
+  EXPECT_FALSE(read(file, file.bytes().subspan(4096, 5))) << "it ends within";
+}
+
 TEST_F(FileTest, ReadFileHasALimit) {
   EXPECT_EQ(read_file(make("five", "12345"), 5), "12345");
   EXPECT_EQ(kind_of([&] { read_file(path("five"), 4); }), "E_SIZE");

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "bitnet/base/error.h"
 #include "bitnet/base/os/fault.h"
@@ -31,6 +32,7 @@ class Descriptor {
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const noexcept { return fd_; }
+  int release() noexcept { return std::exchange(fd_, -1); }
 
  private:
   int fd_;
@@ -58,7 +60,7 @@ std::uint64_t open_regular(const std::string& path, int fd) {
 }  // namespace
 
 MappedFile::MappedFile(const std::string& path, MapMode mode) : path_(path), mode_(mode) {
-  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   size_ = open_regular(path, fd.get());
   if (size_ == 0)
     throw FileError(Errc::io, {"E_IO", path, 0, "file size", "0 bytes", "the file is empty"});
@@ -68,11 +70,13 @@ MappedFile::MappedFile(const std::string& path, MapMode mode) : path_(path), mod
   if (address == MAP_FAILED) fail_io(path, "mmap", errno);
   data_ = static_cast<std::byte*>(address);
   guard_slot_ = guard_mapping(data_, size_, writable);
+  fd_ = fd.release();
 }
 
 MappedFile::~MappedFile() {
   release_mapping(guard_slot_);
   ::munmap(data_, size_);
+  ::close(fd_);
 }
 
 std::span<std::byte> MappedFile::writable_bytes() const {
@@ -98,6 +102,19 @@ void MappedFile::dont_need(std::uint64_t offset, std::uint64_t length) const noe
   const std::uint64_t begin = (offset + kMappingPage - 1) & ~std::uint64_t{kMappingPage - 1};
   const std::uint64_t end = (offset + length) & ~std::uint64_t{kMappingPage - 1};
   if (end > begin) ::madvise(data_ + begin, end - begin, MADV_DONTNEED);
+}
+
+bool MappedFile::read(std::span<const std::byte> bytes, std::byte* to) const noexcept {
+  if (!holds(bytes) || mode_ != MapMode::read_only) return false;
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const auto at = static_cast<off_t>(bytes.data() - data_) + static_cast<off_t>(done);
+    const ssize_t got = ::pread(fd_, to + done, bytes.size() - done, at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    done += static_cast<std::size_t>(got);
+  }
+  return true;
 }
 
 std::string read_file(const std::string& path, std::uint64_t max_bytes) {
