@@ -29,9 +29,10 @@ for (const op of ops)
   if (op.bytes && colors.size < 7) colors.set(op.name, `var(--c${colors.size})`);
 const color = name => colors.get(name) || "var(--c7)";
 
-// Free places for labels beside dots: the first that meets no other label and no dot.
-function place_labels(dots, width, bounds) {
-  const taken = dots.map(d => [d.x - d.r, d.y - d.r, d.x + d.r, d.y + d.r]);
+// Free places for labels beside dots: the first that meets no other label, no dot and nothing
+// written before.
+function place_labels(dots, width, bounds, written) {
+  const taken = written.concat(dots.map(d => [d.x - d.r, d.y - d.r, d.x + d.r, d.y + d.r]));
   const free = box => taken.every(t =>
     box[2] < t[0] || box[0] > t[2] || box[3] < t[1] || box[1] > t[3]) &&
     box[0] > bounds[0] && box[2] < bounds[2] && box[1] > bounds[1] && box[3] < bounds[3];
@@ -85,15 +86,23 @@ function draw_roofline() {
     "text-anchor": "middle"}, "operations a byte"));
 
   const top = peaks.length ? Math.max(...peaks.map(p => p[1])) : y1;
+  const written = [];
   if (slope) {
     const from = Math.max(x0, y0 / slope), to = Math.min(x1, top / slope);
     chart.append(svg("line", {class: "roof", x1: x(from), y1: y(slope * from), x2: x(to),
       y2: y(slope * to)}));
     const at = Math.sqrt(from * to);
     const angle = -Math.atan2(y(slope * from) - y(slope * to), x(to) - x(from)) * 180 / Math.PI;
+    const text = "memory reads, " + si(slope, "B/s"), turn = angle * Math.PI / 180;
     chart.append(svg("text", {x: x(at), y: y(slope * at) - 8, "text-anchor": "middle",
       transform: `rotate(${angle.toFixed(1)} ${x(at).toFixed(1)} ${y(slope * at).toFixed(1)})`},
-      "memory reads, " + si(slope, "B/s")));
+      text));
+    for (let i = 0; i <= text.length; ++i) {  // letter by letter, 12 above the line
+      const along = (i - text.length / 2) * 6.4;
+      const cx = x(at) + along * Math.cos(turn) + 12 * Math.sin(turn);
+      const cy = y(slope * at) + along * Math.sin(turn) - 12 * Math.cos(turn);
+      written.push([cx - 4, cy - 6, cx + 4, cy + 6]);
+    }
   }
   for (const [name, value] of peaks) {
     const from = slope ? Math.max(x0, value / slope) : x0;
@@ -105,7 +114,7 @@ function draw_roofline() {
   const dots = drawn.map(op => ({op, text: op.name, x: x(op.ops_per_byte), y: y(op.ops_per_second),
     r: 4 + 15 * Math.sqrt(op.share)}));
   dots.sort((a, b) => b.r - a.r);
-  place_labels(dots, W, [L, T, W - R, H - B]);
+  place_labels(dots, W, [L, T, W - R, H - B], written);
   for (const {op, ...dot} of dots) {
     const peak = op.int8_ops > op.float_ops ? roof.int8_ops_per_second
                                             : roof.float_ops_per_second;
