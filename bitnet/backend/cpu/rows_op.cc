@@ -39,15 +39,17 @@ Floats floats(const RowsIn& rows, std::int64_t begin, std::int64_t count, std::i
   return {buffer, cols};
 }
 
+// `scratch`: three times the block, or null where all are floats.
 void run_block(const RowOpArgs& a, std::int64_t begin, std::int64_t count, float* scratch) {
   static const auto run = choose(rows_kernels(), isa::active()).run;
   const std::int64_t size = count * a.cols;
-  const Floats x = floats(a.x, begin, count, a.cols, scratch);
-  const Floats g = floats(a.g, begin, count, a.cols, scratch + size);
+  const auto part = [&](std::int64_t i) { return scratch ? scratch + i * size : nullptr; };
+  const Floats x = floats(a.x, begin, count, a.cols, part(0));
+  const Floats g = floats(a.g, begin, count, a.cols, part(1));
   const bool halves = a.out.dtype != DType::f32;
   auto* out =
       static_cast<std::byte*>(a.out.data) + begin * a.out.stride * info(a.out.dtype).block_bytes;
-  float* to = halves ? scratch + 2 * size : reinterpret_cast<float*>(out);
+  float* to = halves ? part(2) : reinterpret_cast<float*>(out);
   run({a.op, x.data, x.stride, g.data, g.stride, a.weight, a.bias,
        a.targets ? a.targets + begin : nullptr, to, halves ? a.cols : a.out.stride,
        a.extra ? a.extra + begin * a.cols : nullptr, count, a.cols, a.eps});

@@ -9,9 +9,18 @@
 namespace bitnet::cpu {
 
 // The compiler's own vectors, which it maps to the ISA of each file.
-typedef float Floats8 __attribute__((vector_size(32)));
-typedef std::uint32_t Words8 __attribute__((vector_size(32)));
-typedef double Doubles8 __attribute__((vector_size(64)));
+// Doubles in a register of the file's ISA: wider conversions from float GCC 12 does number by
+// number.
+#if defined(__AVX512F__)
+inline constexpr int kDoubles = 8;
+#elif defined(__AVX2__)
+inline constexpr int kDoubles = 4;
+#else
+inline constexpr int kDoubles = 2;
+#endif
+typedef float Floats __attribute__((vector_size(4 * kDoubles)));
+typedef std::uint32_t Words __attribute__((vector_size(4 * kDoubles)));
+typedef double Doubles __attribute__((vector_size(8 * kDoubles)));
 typedef std::uint32_t Words16 __attribute__((vector_size(64)));
 typedef std::uint64_t Longs16 __attribute__((vector_size(128)));
 
@@ -20,15 +29,15 @@ typedef std::uint64_t Longs16 __attribute__((vector_size(128)));
 inline constexpr std::int64_t kAhead = 4096;
 
 static inline double abs_sum_of(const float* x, std::int64_t count) {
-  Doubles8 sum[2] = {};
+  Doubles sum[16 / kDoubles] = {};
   std::int64_t k = 0;
   for (; k + 16 <= count; k += 16) {
     __builtin_prefetch(x + k + kAhead);
-    for (int half = 0; half < 2; ++half) {
-      Words8 bits;
-      __builtin_memcpy(&bits, x + k + 8 * half, sizeof bits);
-      const auto magnitude = reinterpret_cast<Floats8>(bits & 0x7fffffffu);
-      sum[half] += __builtin_convertvector(magnitude, Doubles8);
+    for (int part = 0; part < 16 / kDoubles; ++part) {
+      Words bits;
+      __builtin_memcpy(&bits, x + k + kDoubles * part, sizeof bits);
+      const auto magnitude = reinterpret_cast<Floats>(bits & 0x7fffffffu);
+      sum[part] += __builtin_convertvector(magnitude, Doubles);
     }
   }
   double lane[16];

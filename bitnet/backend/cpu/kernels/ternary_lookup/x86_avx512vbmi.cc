@@ -122,14 +122,14 @@ void tables(const LookupTablesArgs& a) noexcept {
   constexpr std::int64_t kRun = 64;
   for (std::int64_t begin = 0; begin < a.count; begin += kRun) {
     const std::int64_t count = std::min(kRun, a.count - begin);
-    alignas(64) std::int16_t x[kDigits][kRun];
+    alignas(64) std::int16_t x[kDigits * kRun];
     for (std::int64_t k = 0; k < kDigits; ++k) {
       const std::int64_t at = k * a.groups + a.first + begin;
-      widen_activations(a.activations + at, a.places - at, kRun, x[k]);
+      widen_activations(a.activations + at, a.places - at, kRun, x + kRun * k);
     }
     for (std::int64_t g = 0; g < count; ++g) {
       fetch(a.next + 64 * (begin + g));
-      Table::of(x[0] + g, kRun).store(a.tables + 256 * (begin + g));
+      Table::of(x + g, kRun).store(a.tables + 256 * (begin + g));
     }
   }
 }
@@ -243,10 +243,10 @@ void tile_of_one(const LookupOneArgs& a) noexcept {
   constexpr std::int64_t kAhead = kAheadBytes / (kStripRows * kStrips);
   constexpr std::int64_t kRun = 64;
   for (std::int64_t begin = 0; begin < a.groups; begin += kNarrowGroups) {
-    alignas(64) std::int16_t x[kDigits][kRun];
+    alignas(64) std::int16_t x[kDigits * kRun];
     for (std::int64_t k = 0; k < kDigits; ++k) {
       const std::int64_t at = k * a.groups + begin;
-      widen_activations(a.activations + at, a.places - at, kRun, x[k]);
+      widen_activations(a.activations + at, a.places - at, kRun, x + kRun * k);
     }
     Narrow sum[std::size_t{kStrips}];
 #pragma GCC unroll 8
@@ -259,7 +259,7 @@ void tile_of_one(const LookupOneArgs& a) noexcept {
           within ? codes + kAhead * a.stride : a.next + (g + kAhead - a.groups) * a.stride;
       const std::int64_t part_end = within ? std::min(end, a.groups - kAhead) : end;
       for (; g < part_end; ++g, codes += a.stride, next += a.stride) {
-        const Table table = Table::of(x[0] + g - begin, kRun);
+        const Table table = Table::of(x + (g - begin), kRun);
 #pragma GCC unroll 8
         for (int i = 0; i < kStrips; ++i) {
           fetch(next + 64 * i);
