@@ -96,5 +96,11 @@ extern const TernaryLookupFns ternary_lookup;
 namespace avx512vbmi {
 extern const TernaryLookupFns ternary_lookup;
 }
+namespace neon {
+extern const TernaryLookupFns ternary_lookup;
+}
+namespace neon_dotprod {
+extern const TernaryLookupFns ternary_lookup;
+}
 
 }  // namespace bitnet::cpu
