@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bitnet/backend/cpu/kernels/ternary_lookup/digits.h"
 #include "bitnet/backend/cpu/kernels/ternary_lookup/ternary_lookup.h"
 #include "bitnet/ternary/block128.h"
 
@@ -40,22 +41,6 @@ inline uint8x16_t sign_of(uint8x16_t codes) noexcept {
 inline uint8x16_t entry_of(uint8x16_t codes) noexcept { return vandq_u8(codes, vdupq_n_u8(0x7f)); }
 
 // --- tables ---
-
-struct Digits {
-  std::int16_t w[3][32];
-};
-
-// Weights w0, w1, w2 of slot l = 0..26.
-constexpr Digits digits() noexcept {
-  Digits d{};
-  for (int l = 0; l < 27; ++l) {
-    d.w[0][l] = static_cast<std::int16_t>(l % 3 - 1);
-    d.w[1][l] = static_cast<std::int16_t>(l / 3 % 3 - 1);
-    d.w[2][l] = static_cast<std::int16_t>(l / 9 - 1);
-  }
-  return d;
-}
-constexpr Digits kDigitsOfSlots = digits();
 
 // Slots 8 q to 8 q + 7 of a block: sums of w0 to w2 plus `high`; of blocks 0 to 2 slots 27 to 31
 // hold the sums m = 5 block .. 5 block + 4 of w0 to w2 alone (lookup_tiles.h, entry()).
@@ -142,23 +127,6 @@ inline void sums(const LookupSumsArgs& a) noexcept {
 }
 
 // --- many tokens ---
-
-struct Unpacked {
-  std::uint8_t four[kEntries], last[kEntries];
-};
-
-// w + 1 of the digits of the sum that has an entry: w0 to w3 in two bits each, and w4.
-constexpr Unpacked unpacked() noexcept {
-  Unpacked u{};
-  for (int m = 0; m <= 121; ++m) {
-    int rest = m + 121, four = 0;
-    for (int k = 0; k < 4; ++k, rest /= 3) four |= rest % 3 << (2 * k);
-    u.four[entry(m)] = static_cast<std::uint8_t>(four);
-    u.last[entry(m)] = static_cast<std::uint8_t>(rest);
-  }
-  return u;
-}
-constexpr Unpacked kUnpacked = unpacked();
 
 constexpr std::int64_t kFourBytes = 4 * kDigits * kStripRows;
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "bitnet/backend/cpu/kernels/ternary_lookup/digits.h"
 #include "bitnet/backend/cpu/kernels/ternary_lookup/ternary_lookup.h"
 
 namespace bitnet::cpu::avx512vbmi {
@@ -24,22 +25,6 @@ inline void fetch(const std::uint8_t* p) noexcept {
 }
 
 // --- tables ---
-
-struct Digits {
-  alignas(64) std::int16_t w[3][32];
-};
-
-// Weights w0, w1, w2 of slot l = 0..26; slots 27 to 31 are filled from slots 13 to 26.
-constexpr Digits digits() noexcept {
-  Digits d{};
-  for (int l = 0; l < 27; ++l) {
-    d.w[0][l] = static_cast<std::int16_t>(l % 3 - 1);
-    d.w[1][l] = static_cast<std::int16_t>(l / 3 % 3 - 1);
-    d.w[2][l] = static_cast<std::int16_t>(l / 9 - 1);
-  }
-  return d;
-}
-constexpr Digits kDigitsOfSlots = digits();
 
 struct Slots {
   alignas(64) std::int16_t from[3][32];
@@ -280,23 +265,6 @@ constexpr OneFn* kTilesOfOne[] = {tile_of_one<1>, tile_of_one<2>, tile_of_one<3>
 void one(const LookupOneArgs& a) noexcept { kTilesOfOne[a.strips - 1](a); }
 
 // --- many tokens: weights out of their bytes, then vpdpbusd ---
-
-struct Unpacked {
-  alignas(64) std::uint8_t four[kEntries], last[kEntries];
-};
-
-// w + 1 of the digits of the sum that has an entry: w0 to w3 in two bits each, and w4.
-constexpr Unpacked unpacked() noexcept {
-  Unpacked u{};
-  for (int m = 0; m <= 121; ++m) {
-    int rest = m + 121, four = 0;
-    for (int k = 0; k < 4; ++k, rest /= 3) four |= rest % 3 << (2 * k);
-    u.four[entry(m)] = static_cast<std::uint8_t>(four);
-    u.last[entry(m)] = static_cast<std::uint8_t>(rest);
-  }
-  return u;
-}
-constexpr Unpacked kUnpacked = unpacked();
 
 // Bytes of a row side by side: rows 0-3, 16-19, … of lanes first, then 4-7, …
 inline void interleave(__m512i (&w)[4]) noexcept {
