@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -12,6 +13,7 @@
 #include "bitnet/base/error.h"
 #include "bitnet/base/os/file.h"
 #include "bitnet/convert/exports.h"
+#include "bitnet/memory/poison.h"
 #include "bitnet/model/decoder.h"
 #include "bitnet/model/random_model.h"
 #include "bitnet/runtime/runtime.h"
@@ -98,10 +100,13 @@ class ModelSweep : public ::testing::Test {
       ASSERT_FALSE(loads(model_path, good.size())) << "prefix of " << length << " bytes";
     }
     std::size_t refused = 0;
+    constexpr std::array kFlips{0x01, 0x80, 0xff};
     for (std::size_t at = 0; at < good.size(); ++at)
-      for (const int flip : {0x01, 0x80, 0xff}) {
+      for (std::size_t i = 0; i < kFlips.size(); ++i) {
+        // AddressSanitizer takes eight times as long: each byte once there, in turns.
+        if (memory::kPoisoning && at % kFlips.size() != i) continue;
         std::string bad = good;
-        bad[at] = static_cast<char>(bad[at] ^ flip);
+        bad[at] = static_cast<char>(bad[at] ^ kFlips[i]);
         write(damaged, bad);
         refused += !loads(model_path, good.size());
       }
