@@ -95,12 +95,16 @@ void Session::find_logits(const Sampler& sampler, Ahead& ahead) {
   const auto cols = static_cast<std::int64_t>(hidden_.size());
   const std::size_t count = 1 + ahead.draft.size();
   const auto rows = static_cast<std::int64_t>(count);
-  std::vector<std::int32_t> text(tokens_);
-  text.insert(text.end(), ahead.draft.begin(), ahead.draft.end());
+  std::vector<std::int32_t> drafted;
+  if (!ahead.draft.empty()) {
+    drafted = tokens_;
+    drafted.insert(drafted.end(), ahead.draft.begin(), ahead.draft.end());
+  }
+  const std::span<const std::int32_t> text = ahead.draft.empty() ? tokens_ : drafted;
   std::vector<Sampler::Needs> needs;
   std::vector<WantedLogits> wanted;
   for (std::size_t i = 0; i < count; ++i)
-    needs.push_back(sampler.needs(std::span(text).first(tokens_.size() + i)));
+    needs.push_back(sampler.needs(text.first(tokens_.size() + i)));
   for (const Sampler::Needs& n : needs) wanted.push_back({n.largest, n.penalized});
   ahead.logits.resize(count * static_cast<std::size_t>(vocab));
   const MatrixView<const float> hidden{ahead.hidden.data(), rows, cols, cols};

@@ -14,13 +14,13 @@ using namespace lookup_tiles;
 
 // Weights times tokens that one core computes in some 4 us (ternary_linear_op.cc says why).
 constexpr std::int64_t kAloneProducts = 1'000'000;
-// Tables of a block of tokens: 384 KB stay in L2. 48 groups are what a kernel adds in 16 bits.
-constexpr std::int64_t kBlockTokens = 32;
+// Tables of all tokens: 384 KB stay in L2. 48 groups are what a kernel adds in 16 bits.
 constexpr std::int64_t kTableBytes = 384 * 1024;
 constexpr std::int64_t kGroupStep = 48;
 // From so many tokens on it is faster to unpack weights for vpdpbusd, for 128 tokens at once, whose
 // activations stay in L2.
 constexpr std::int64_t kGemmTokens = 24;
+static_assert(kTableBytes / (2 * kEntries * kGemmTokens) >= kGroupStep);
 constexpr std::int64_t kGemmBlock = 128;
 
 const TernaryLookupFns& kernels() {
@@ -61,46 +61,43 @@ struct Pieces {
   }
 };
 
-struct Block {
-  std::int64_t first_token, tokens;
-};
-
-// How many groups' tables are made at once.
-std::int64_t chunk_of(std::int64_t tokens, std::int64_t groups) noexcept {
-  const std::int64_t fitting = kTableBytes / (2 * kEntries * tokens);
-  return fitting >= groups ? groups : fitting / kGroupStep * kGroupStep;
+// Calls visit(first strip, end, where the first lies) for the strips of each tile of a piece.
+template <class Visit>
+void for_tiles(const Piece& piece, std::int64_t count, const Visit& visit) {
+  for (std::int64_t strip = piece.begin; strip < piece.end;) {
+    const std::int64_t end = std::min((strip / kTileStrips + 1) * kTileStrips, piece.end);
+    visit(strip, end, place(strip, piece.part->rows, count));
+    strip = end;
+  }
 }
 
 void add_sums(const Piece& piece, std::int64_t cols, LookupSumsArgs args, std::int64_t first) {
   const std::int64_t count = groups(cols);
   std::int32_t* const sums = args.sums + piece.first_sum;
-  for (std::int64_t strip = piece.begin; strip < piece.end;) {
-    const std::int64_t tile_end = std::min((strip / kTileStrips + 1) * kTileStrips, piece.end);
-    const StripPlace at = place(strip, piece.part->rows, count);
+  for_tiles(piece, count, [&](std::int64_t strip, std::int64_t end, StripPlace at) {
     args.codes = piece.part->tiles + at.offset + first * at.stride;
     args.stride = at.stride;
-    args.strips = tile_end - strip;
+    args.strips = end - strip;
     args.sums = sums + (strip - piece.begin) * kStripRows;
-    strip = tile_end;
-    const StripPlace after =
-        place(strip < piece.end ? strip : piece.begin, piece.part->rows, count);
-    const std::int64_t next = strip < piece.end ? first : first + args.count;
-    args.next = piece.part->tiles + after.offset + next * after.stride;
+    const bool last = end == piece.end;
+    const StripPlace after = place(last ? piece.begin : end, piece.part->rows, count);
+    args.next =
+        piece.part->tiles + after.offset + (last ? first + args.count : first) * after.stride;
     kernels().sums(args);
-  }
+  });
 }
 
-void write_results(const TernaryLookupArgs& a, const Piece& piece, const Block& block,
-                   const std::int32_t* sums, std::int64_t sums_stride) noexcept {
+void write_results(const TernaryLookupArgs& a, const Piece& piece, const std::int32_t* sums,
+                   std::int64_t sums_stride) noexcept {
   const TernaryLookupArgs::Part& part = *piece.part;
   const auto* const negatives =
       reinterpret_cast<const std::int32_t*>(part.tiles + code_bytes(part.rows, a.cols));
   const std::int64_t first = piece.begin * kStripRows;
   const std::int64_t rows = std::min(piece.end * kStripRows, part.rows) - first;
-  for (std::int64_t t = 0; t < block.tokens; ++t) {
+  for (std::int64_t t = 0; t < a.tokens; ++t) {
     const std::int32_t* from = sums + t * sums_stride + piece.first_sum;
-    const float scale = part.token_scale[block.first_token + t];
-    float* to = part.out + (block.first_token + t) * part.out_stride + first;
+    const float scale = part.token_scale[t];
+    float* to = part.out + t * part.out_stride + first;
     for (std::int64_t r = 0; r < rows; ++r)
       to[r] = static_cast<float>(from[r] + negatives[first + r]) * scale;
   }
@@ -110,28 +107,26 @@ void write_results(const TernaryLookupArgs& a, const Piece& piece, const Block& 
 void compute(const TernaryLookupArgs& a, Slice strip_slice) {
   const Pieces pieces(a, strip_slice);
   const std::int64_t count = groups(a.cols), places = pair_order_bytes(a.cols);
-  for (std::int64_t token = 0; token < a.tokens; token += kBlockTokens) {
-    const Block block{token, std::min(kBlockTokens, a.tokens - token)};
-    const std::int64_t chunk = chunk_of(block.tokens, count);
-    const std::int64_t table_bytes = 2 * kEntries * chunk * block.tokens;
-    float* const scratch = worker_scratch(table_bytes / 4 + pieces.rows * block.tokens);
-    auto* const tables = reinterpret_cast<std::uint8_t*>(scratch);
-    auto* const sums = reinterpret_cast<std::int32_t*>(tables + table_bytes);
-    const Piece& piece = pieces.of[0];
-    const std::uint8_t* next =
-        piece.part->tiles + place(piece.begin, piece.part->rows, count).offset;
-    for (std::int64_t first = 0; first < count; first += chunk) {
-      const std::int64_t now = std::min(chunk, count - first);
-      for (std::int64_t t = 0; t < block.tokens; ++t)
-        kernels().tables({a.activations + (token + t) * a.activation_stride, places, count, first,
-                          now, tables + 2 * kEntries * now * t, next});
-      for (int i = 0; i < pieces.count; ++i)
-        add_sums(pieces.of[i], a.cols,
-                 {nullptr, 0, 0, now, block.tokens, tables, sums, pieces.rows, first > 0, nullptr},
-                 first);
-    }
-    for (int i = 0; i < pieces.count; ++i) write_results(a, pieces.of[i], block, sums, pieces.rows);
+  const std::int64_t fitting = kTableBytes / (2 * kEntries * a.tokens);
+  const std::int64_t chunk = fitting >= count ? count : fitting / kGroupStep * kGroupStep;
+  const std::int64_t table_bytes = 2 * kEntries * chunk * a.tokens;
+  float* const scratch = worker_scratch(table_bytes / 4 + pieces.rows * a.tokens);
+  auto* const tables = reinterpret_cast<std::uint8_t*>(scratch);
+  auto* const sums = reinterpret_cast<std::int32_t*>(tables + table_bytes);
+  const Piece& piece = pieces.of[0];
+  const std::uint8_t* const next =
+      piece.part->tiles + place(piece.begin, piece.part->rows, count).offset;
+  for (std::int64_t first = 0; first < count; first += chunk) {
+    const std::int64_t now = std::min(chunk, count - first);
+    for (std::int64_t t = 0; t < a.tokens; ++t)
+      kernels().tables({a.activations + t * a.activation_stride, places, count, first, now,
+                        tables + 2 * kEntries * now * t, next});
+    for (int i = 0; i < pieces.count; ++i)
+      add_sums(pieces.of[i], a.cols,
+               {nullptr, 0, 0, now, a.tokens, tables, sums, pieces.rows, first > 0, nullptr},
+               first);
   }
+  for (int i = 0; i < pieces.count; ++i) write_results(a, pieces.of[i], sums, pieces.rows);
 }
 
 // One token: tile by tile, each worker's rows one stream.
@@ -141,22 +136,15 @@ void compute_one(const TernaryLookupArgs& a, Slice strip_slice) {
   auto* const sums = reinterpret_cast<std::int32_t*>(worker_scratch(pieces.rows));
   for (int i = 0; i < pieces.count; ++i) {
     const Piece& piece = pieces.of[i];
-    const auto codes_of = [&](const Piece& of, std::int64_t strip) {
-      return of.part->tiles + place(strip, of.part->rows, count).offset;
-    };
-    for (std::int64_t strip = piece.begin; strip < piece.end;) {
-      const std::int64_t end = std::min((strip / kTileStrips + 1) * kTileStrips, piece.end);
-      const std::uint8_t* const codes = codes_of(piece, strip);
-      const std::uint8_t* const next = end < piece.end ? codes_of(piece, end)
-                                       : i + 1 < pieces.count
-                                           ? codes_of((&piece)[1], (&piece)[1].begin)
-                                           : codes;
-      kernels().one({a.activations, places, count, codes,
-                     place(strip, piece.part->rows, count).stride, end - strip,
-                     sums + piece.first_sum + (strip - piece.begin) * kStripRows, next});
-      strip = end;
-    }
-    write_results(a, piece, {0, 1}, sums, pieces.rows);
+    const Piece& behind = pieces.of[std::min(i + 1, pieces.count - 1)];
+    for_tiles(piece, count, [&](std::int64_t strip, std::int64_t end, StripPlace at) {
+      const Piece& of = end < piece.end ? piece : behind;
+      const std::int64_t next = end < piece.end ? end : behind.begin;
+      kernels().one({a.activations, places, count, piece.part->tiles + at.offset, at.stride,
+                     end - strip, sums + piece.first_sum + (strip - piece.begin) * kStripRows,
+                     of.part->tiles + place(next, of.part->rows, count).offset});
+    });
+    write_results(a, piece, sums, pieces.rows);
   }
 }
 

@@ -199,16 +199,6 @@ inline void gemm(const LookupGemmArgs& a) noexcept {
 
 // --- packing ---
 
-struct Entries {
-  std::uint8_t of[kEntries];
-};
-constexpr Entries entries() noexcept {
-  Entries e{};
-  for (int m = 0; m <= 121; ++m) e.of[m] = entry(m);
-  return e;
-}
-constexpr Entries kEntriesOfSums = entries();
-
 // The weights of a row by places, 0 from its last column on.
 inline void unpack_row(const LookupPackArgs& a, std::int64_t row, std::int8_t* w,
                        std::int64_t length) noexcept {
@@ -232,7 +222,7 @@ inline void unpack_row(const LookupPackArgs& a, std::int64_t row, std::int8_t* w
 inline void pack(const LookupPackArgs& a) noexcept {
   const std::int64_t count = groups(a.cols), padded = (count + 63) / 64 * 64;
   auto* const w = reinterpret_cast<std::int8_t*>(a.scratch + kStripRows * padded);
-  const Bytes128 known = Bytes128::at(kEntriesOfSums.of);
+  const Bytes128 known = Bytes128::at(kEntryOf.of);
   auto* const negatives = a.out + code_bytes(a.rows, a.cols);
   for (std::int64_t strip = a.begin; strip < a.end; ++strip) {
     for (std::int64_t r = 0; r < kStripRows; ++r) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Constants of lookups: the weights of a table's slots, and those that an entry stands for.
+// Constants of lookups: the weights of a table's slots, those that an entry stands for, entries of
+// sums.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +42,18 @@ constexpr Unpacked unpacked() noexcept {
   return u;
 }
 constexpr Unpacked kUnpacked = unpacked();
+
+struct Entries {
+  alignas(64) std::uint8_t of[lookup_tiles::kEntries];
+};
+
+// Entries of the sums 0 to 121.
+constexpr Entries entries() noexcept {
+  Entries e{};
+  for (int m = 0; m <= 121; ++m) e.of[m] = lookup_tiles::entry(m);
+  return e;
+}
+constexpr Entries kEntryOf = entries();
 
 }  // namespace
 }  // namespace bitnet::cpu

@@ -2,7 +2,8 @@
 // Products by lookup with AVX-512 VBMI: vpermi2b takes 64 numbers out of a table of 128 at once.
 // Of 64 rows, for five weights each: two lookups (low and high bytes of the sums), the sign, and
 // the additions of 16-bit sums. From L2 90 GB/s of weights a core on a Zen 5 server, 450 G weights
-// a second; vpdpbusd multiplies 530 G at best.
+// a second, where tables are there, 280 G where they are made on the way; vpdpbusd multiplies 530 G
+// at best.
 #include <immintrin.h>
 
 #include <algorithm>
@@ -408,16 +409,6 @@ inline void transpose(const std::uint8_t* rows, std::int64_t row_stride, std::ui
   }
   for (int i = 0; i < 64; ++i) _mm512_storeu_si512(columns + i * stride, load(a[0][i]));
 }
-
-struct Entries {
-  alignas(64) std::uint8_t of[kEntries];
-};
-constexpr Entries entries() noexcept {
-  Entries e{};
-  for (int m = 0; m <= 121; ++m) e.of[m] = entry(m);
-  return e;
-}
-constexpr Entries kEntryOf = entries();
 
 // One row's bytes in the order of groups; returns how many have bit 7. `digits`: 5 * groups + 64.
 std::int32_t pack_row(const LookupPackArgs& a, std::int64_t row, std::int64_t count,
