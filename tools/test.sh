@@ -10,8 +10,9 @@ fuzz_seconds=${FUZZ_SECONDS:-6}
 summary=() passed=0 failed=0 skipped=0
 
 # What differs by CPU: the tests of kernels. What differs by threads too: of ops, pools and whole models.
-kernel_tests=(quantize_test ternary_linear_test norm_test activation_test dense_linear_test rope_test sketch_test
-  attention_test flash_attention_test pointwise_test reduce_test rows_test quantizers_test matmul_test cpu_self_test)
+kernel_tests=(quantize_test ternary_linear_test ternary_lookup_test norm_test activation_test dense_linear_test rope_test
+  sketch_test attention_test flash_attention_test pointwise_test reduce_test rows_test quantizers_test matmul_test
+  cpu_self_test)
 parallel_tests=(base_test memory_test memory_device_test tensor_test ops_test random_model_test generate_test
   model_identity_test)
 threaded_memory_tests=(memory_cleanup_test memory_shared_test memory_storage_test memory_tracking_test)
