@@ -131,12 +131,37 @@ TEST_P(TernaryLinear, ExtremesDoNotOverflow) {
   for (const std::int64_t cols : {1791, 1792, 1793, 1920, 3840, 16384, 16512})
     for (const int weight : {-1, 1})
       for (const int activation : {-128, 127})
-        for (const std::int64_t tokens : {1, 2, 5}) {
+        for (const std::int64_t tokens : {1, 2, 5, 9}) {
           Layer layer(5, cols, tokens);
           layer.fill(weight, activation);
           ASSERT_TRUE(same_bits(layer.run(GetParam().run), layer.expected()))
               << cols << " columns of " << weight << " * " << activation;
         }
+}
+
+// Panels of 64 rows, 128 tokens and 256 columns, and what is left of each.
+TEST_P(TernaryLinear, ManyTokens) {
+  std::mt19937 rng(5);
+  const std::int64_t shapes[][3] = {{64, 256, 128}, {65, 128, 12},  {63, 384, 130}, {128, 640, 17},
+                                    {17, 257, 131}, {130, 1, 10},   {79, 1300, 15}, {8, 513, 257},
+                                    {16, 6912, 14}, {33, 2560, 129}};
+  for (const auto& [rows, cols, tokens] : shapes) {
+    Layer layer(rows, cols, tokens, {.row_bytes = 32, .activations = 64, .out = 5});
+    layer.randomize(rng);
+    ASSERT_TRUE(same_bits(layer.run(GetParam().run), layer.expected()))
+        << rows << " x " << cols << " x " << tokens;
+  }
+}
+
+// The largest sums of many tokens, of long rows.
+TEST_P(TernaryLinear, ExtremesOfManyTokens) {
+  for (const int weight : {-1, 1})
+    for (const int activation : {-128, 127}) {
+      Layer layer(70, 6912 + 128, 130);
+      layer.fill(weight, activation);
+      ASSERT_TRUE(same_bits(layer.run(GetParam().run), layer.expected()))
+          << weight << " * " << activation;
+    }
 }
 
 // 2^22 columns, the most that args.h allows.
