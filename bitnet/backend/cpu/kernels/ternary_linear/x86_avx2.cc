@@ -92,11 +92,10 @@ void gemv(const TernaryLinearArgs& a) noexcept {
 template <int kTokens>
 void gemm_tile(const TernaryLinearArgs& a, const RowTile& tile, std::int64_t token) noexcept {
   const std::int64_t stride = a.activation_stride;
-  const std::int64_t next_tile = kTileRows * a.row_bytes;
   Sums<Lanes16> part0, part1;
   Sums<Lanes32> sum0, sum1;
   const auto row = [&](const std::uint8_t* w, const std::int8_t* x, Lanes16& p0, Lanes16& p1) {
-    _mm_prefetch(w + next_tile, _MM_HINT_T0);
+    _mm_prefetch(w + kFarBytes, _MM_HINT_T1);
     const Codes c = codes_of(w);
     p0 += products(c, x);
     if constexpr (kTokens > 1) p1 += products(c, x + stride);

@@ -77,20 +77,35 @@ constexpr std::int64_t lookup_pack_scratch(std::int64_t cols) noexcept {
   return lookup_tiles::kStripRows * groups + 5 * groups + 64;
 }
 
+/// Tables of at most so many tokens are made at once.
+inline constexpr std::int64_t kLookupTableTokens = 32;
+
 /// All kernels give the same sums and the same bytes.
 struct TernaryLookupFns {
+  /// Both null where gemm_tokens is 1.
   void (*tables)(const LookupTablesArgs&) noexcept;
   void (*sums)(const LookupSumsArgs&) noexcept;
-  /// Null where tables() and sums() are as fast.
+  /// Null where tables() and sums() are as fast, or gemm().
   void (*one)(const LookupOneArgs&) noexcept;
   void (*gemm)(const LookupGemmArgs&) noexcept;
   void (*pack)(const LookupPackArgs&) noexcept;
+  /// From so many tokens on gemm() is faster than tables() and sums(); 1 to kLookupTableTokens.
+  std::int64_t gemm_tokens;
 };
 
 /// Kernels of this architecture, best first; the last is the reference.
 std::span<const Kernel<const TernaryLookupFns>> ternary_lookup_kernels() noexcept;
 
 namespace reference {
+extern const TernaryLookupFns ternary_lookup;
+}
+namespace avx2 {
+extern const TernaryLookupFns ternary_lookup;
+}
+namespace avxvnni {
+extern const TernaryLookupFns ternary_lookup;
+}
+namespace avx512vnni {
 extern const TernaryLookupFns ternary_lookup;
 }
 namespace avx512vbmi {
