@@ -46,7 +46,8 @@ class Layer {
     return *this;
   }
 
-  // Writes the packed forms; between rows lies 0xFF, code 3, which nobody may meet.
+  // Writes the packed forms; between rows lies 0xFF, code 3, which nobody may meet, and behind the
+  // last block's activations something that counts nothing.
   TernaryLinearArgs args() {
     std::fill_n(packed_.data(), packed_.copy().size(), std::uint8_t{0xFF});
     for (std::int64_t r = 0; r < rows_; ++r)
@@ -54,6 +55,8 @@ class Layer {
     for (std::int64_t t = 0; t < tokens_; ++t) {
       const std::span columns(&q[usize(t * cols_)], usize(cols_));
       arrange_pairs(columns, {stored_.data() + t * stride_, usize(pair_order_bytes(cols_))});
+      for (std::int64_t col = 4 * block128::row_bytes(cols_); col < pair_order_bytes(cols_); ++col)
+        stored_.data()[t * stride_ + pair_order_index(col)] = 77;
       sum[usize(t)] = 0;
       for (const std::int8_t v : columns) sum[usize(t)] += v;
     }
