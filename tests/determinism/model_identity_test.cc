@@ -58,8 +58,7 @@ std::vector<std::int32_t> text(std::int64_t count, std::int64_t vocab) {
 // A loaded model and one number of threads.
 class Engine {
  public:
-  Engine(const std::string& folder, int threads,
-         TernaryPacking packing = TernaryPacking::block128)
+  Engine(const std::string& folder, int threads, TernaryPacking packing = TernaryPacking::block128)
       : runtime_(threads), model_(load(folder)) {
     pack_weights(model_, runtime_.context(), packing);
   }

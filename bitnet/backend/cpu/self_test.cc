@@ -64,7 +64,7 @@ void check_ternary_linear(Checks& checks, Random& random) {
 void check_ternary_lookup(Checks& checks, Random& random) {
   using namespace lookup_tiles;
   constexpr std::int64_t rows = 70, cols = 700, tokens = 3;  // all five weights of bytes
-  const std::int64_t all = groups(cols), places = pair_order_bytes(cols), stride = 5 * all + 3,
+  const std::int64_t all = groups(cols), places = pair_order_bytes(cols), stride = 5 * all + 7,
                      row_bytes = block128::row_bytes(cols), filled = strips(rows) * kStripRows;
   std::vector<std::uint8_t> weights(usize(rows * row_bytes));
   std::vector<std::int8_t> w(usize(rows * cols)), q(usize(tokens * cols)),

@@ -150,7 +150,7 @@ void compute_one(const TernaryLookupArgs& a, Slice strip_slice) {
 void compute_block(const TernaryLookupArgs& a, Slice strip_slice, std::int64_t first_token,
                    std::int64_t tokens) {
   const std::int64_t count = groups(a.cols), places = pair_order_bytes(a.cols);
-  const std::int64_t stride = (kDigits * count + 3 + 63) / 64 * 64;
+  const std::int64_t stride = (kDigits * count + 7 + 63) / 64 * 64;
   auto* const scratch = reinterpret_cast<std::byte*>(
       worker_scratch((tokens * stride + kLookupGemmScratch) / 4 + kStripRows * tokens));
   auto* const unpacked = reinterpret_cast<std::uint8_t*>(scratch);

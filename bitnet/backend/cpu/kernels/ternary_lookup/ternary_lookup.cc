@@ -15,7 +15,8 @@ const std::array kKernels {
       Row{"avxvnni", isa::kAvx2 | isa::kAvxVnni, &avxvnni::ternary_lookup},
       Row{"avx2", isa::kAvx2, &avx2::ternary_lookup},
 #elif defined(__aarch64__)
-  Row{"neon_dotprod", isa::kNeonDotprod, &neon_dotprod::ternary_lookup},
+  Row{"neon_i8mm", isa::kNeonDotprod | isa::kNeonI8mm, &neon_i8mm::ternary_lookup},
+      Row{"neon_dotprod", isa::kNeonDotprod, &neon_dotprod::ternary_lookup},
       Row{"neon", isa::kNeon, &neon::ternary_lookup},
 #endif
       Row{"reference", isa::kNone, &reference::ternary_lookup},

@@ -55,7 +55,7 @@ struct LookupGemmArgs {
   const std::uint8_t* codes;  // of the strip
   std::int64_t stride, groups;
   const std::int8_t* activations;  // [tokens][activation_stride]: places, then 0 up to 5 * groups
-  std::int64_t activation_stride;  // >= 5 * groups + 3, all of it readable
+  std::int64_t activation_stride;  // >= 5 * groups + 7, all of it readable
   std::int64_t tokens;
   std::int32_t* sums;  // [tokens][64], 64-byte aligned
   std::uint8_t* scratch;
@@ -115,6 +115,9 @@ namespace neon {
 extern const TernaryLookupFns ternary_lookup;
 }
 namespace neon_dotprod {
+extern const TernaryLookupFns ternary_lookup;
+}
+namespace neon_i8mm {
 extern const TernaryLookupFns ternary_lookup;
 }
 

@@ -202,7 +202,7 @@ TEST_P(TernaryLookup, SumsAreExact) {
 // The sums of many tokens; activations of `p.tokens` rows in plain columns.
 void expect_gemm(Fns& fns, const Product& p, const std::vector<std::int8_t>& w,
                  const std::vector<std::int8_t>& plain) {
-  const std::int64_t all = groups(p.cols), stride = 5 * all + 3 + 10;
+  const std::int64_t all = groups(p.cols), stride = 5 * all + 7;
   std::vector<std::int8_t> q(usize(p.tokens * stride), 99);  // what lies behind counts nothing
   std::vector<std::int64_t> over(usize(p.tokens));
   for (std::int64_t t = 0; t < p.tokens; ++t) {
@@ -210,6 +210,7 @@ void expect_gemm(Fns& fns, const Product& p, const std::vector<std::int8_t>& w,
     arrange_pairs(columns, {&q[usize(t * stride)], usize(5 * all)});
     for (const std::int8_t v : columns) over[usize(t)] += v;
   }
+  Guarded<std::int8_t> activations(q);
   const auto matrix = packed(fns, w, p.rows, p.cols, block128::row_bytes(p.cols));
   Aligned codes(code_bytes(p.rows, p.cols)), scratch(kLookupGemmScratch),
       sums_bytes(4 * kStripRows * p.tokens);
@@ -217,7 +218,7 @@ void expect_gemm(Fns& fns, const Product& p, const std::vector<std::int8_t>& w,
   auto* const sums = reinterpret_cast<std::int32_t*>(sums_bytes.data());
   for (std::int64_t strip = 0; strip < strips(p.rows); ++strip) {
     const StripPlace at = place(strip, p.rows, all);
-    fns.gemm({codes.data() + at.offset, at.stride, all, q.data(), stride, p.tokens, sums,
+    fns.gemm({codes.data() + at.offset, at.stride, all, activations.data(), stride, p.tokens, sums,
               scratch.data()});
     for (std::int64_t t = 0; t < p.tokens; ++t)
       for (std::int64_t i = 0; i < kStripRows; ++i) {
