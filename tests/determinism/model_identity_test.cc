@@ -11,6 +11,7 @@
 
 #include "bitnet/generate/session.h"
 #include "bitnet/model/loader.h"
+#include "bitnet/model/pack_weights.h"
 #include "bitnet/runtime/runtime.h"
 
 namespace bitnet {
@@ -57,7 +58,10 @@ std::vector<std::int32_t> text(std::int64_t count, std::int64_t vocab) {
 // A loaded model and one number of threads.
 class Engine {
  public:
-  Engine(const std::string& folder, int threads) : runtime_(threads), model_(load(folder)) {}
+  Engine(const std::string& folder, int threads, TernaryPacking packing = TernaryPacking::block128)
+      : runtime_(threads), model_(load(folder)) {
+    pack_weights(model_, runtime_.context(), packing);
+  }
 
   const ModelConfig& config() const { return model_.config; }
   Decoder decoder() { return Decoder(model_.config, model_.weights, runtime_.context()); }
@@ -101,6 +105,15 @@ TEST_P(ModelIdentity, LogitsHaveTheStoredHash) {
   const std::uint64_t hash =
       hash_of(engine.logits(text(GetParam().tokens, engine.config().vocab_size)));
   EXPECT_EQ(hash, GetParam().hash) << std::hex << "0x" << hash << "u";
+}
+
+// At once, in parts of few tokens and token by token: ways that kernels tell apart.
+TEST_P(ModelIdentity, AtFewerBitsAWeightTheHashIsTheSame) {
+  Engine engine(GetParam().folder, 2, TernaryPacking::lookup);
+  const auto ids = text(GetParam().tokens, engine.config().vocab_size);
+  using Parts = std::vector<std::int64_t>;
+  for (const Parts& parts : {Parts{1000}, Parts{1, 2, 3, 4}, Parts{7}})
+    EXPECT_EQ(hash_of(engine.logits(ids, parts)), GetParam().hash) << "parts of " << parts[0];
 }
 
 TEST_P(ModelIdentity, TheNumberOfThreadsDoesNotMatter) {

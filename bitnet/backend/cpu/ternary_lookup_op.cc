@@ -17,10 +17,8 @@ constexpr std::int64_t kAloneProducts = 1'000'000;
 // Tables of all tokens: 384 KB stay in L2. 48 groups are what a kernel adds in 16 bits.
 constexpr std::int64_t kTableBytes = 384 * 1024;
 constexpr std::int64_t kGroupStep = 48;
-// From so many tokens on it is faster to unpack weights for vpdpbusd, for 128 tokens at once, whose
-// activations stay in L2.
-constexpr std::int64_t kGemmTokens = 24;
-static_assert(kTableBytes / (2 * kEntries * kGemmTokens) >= kGroupStep);
+static_assert(kTableBytes / (2 * kEntries * kLookupTableTokens) >= kGroupStep);
+// Weights are unpacked for so many tokens at once, whose activations stay in L2.
 constexpr std::int64_t kGemmBlock = 128;
 
 const TernaryLookupFns& kernels() {
@@ -152,7 +150,7 @@ void compute_one(const TernaryLookupArgs& a, Slice strip_slice) {
 void compute_block(const TernaryLookupArgs& a, Slice strip_slice, std::int64_t first_token,
                    std::int64_t tokens) {
   const std::int64_t count = groups(a.cols), places = pair_order_bytes(a.cols);
-  const std::int64_t stride = (kDigits * count + 3 + 63) / 64 * 64;
+  const std::int64_t stride = (kDigits * count + 7 + 63) / 64 * 64;
   auto* const scratch = reinterpret_cast<std::byte*>(
       worker_scratch((tokens * stride + kLookupGemmScratch) / 4 + kStripRows * tokens));
   auto* const unpacked = reinterpret_cast<std::uint8_t*>(scratch);
@@ -194,8 +192,8 @@ void compute_many(const TernaryLookupArgs& a, Slice strip_slice) {
 void ternary_lookup(const TernaryLookupArgs& args, ThreadPool& pool) {
   const Slice all{0, all_strips(args)};
   const auto run = [&](Slice slice) {
-    if (args.tokens >= kGemmTokens) return compute_many(args, slice);
-    args.tokens == 1 && kernels().one ? compute_one(args, slice) : compute(args, slice);
+    if (args.tokens == 1 && kernels().one) return compute_one(args, slice);
+    args.tokens >= kernels().gemm_tokens ? compute_many(args, slice) : compute(args, slice);
   };
   if (all.end * kStripRows * args.cols * args.tokens <= kAloneProducts) return run(all);
   pool.for_slices(all.end, 1, [&](std::int64_t begin, std::int64_t end) { run({begin, end}); });

@@ -12,6 +12,8 @@
 #include "bitnet/backend/cpu/cpu_limits.h"
 #include "bitnet/backend/cpu/kernels/ternary_linear/ternary_linear.h"
 #include "bitnet/backend/cpu/ternary_linear_op.h"
+#include "bitnet/backend/cpu/ternary_lookup_op.h"
+#include "bitnet/ternary/lookup_tiles.h"
 
 namespace bitnet::cpu {
 namespace {
@@ -109,7 +111,30 @@ void add_layers(const Kernel<TernaryLinearFn>& kernel) {
       });
 }
 
+// The same layers at 1.6 bits a weight, by the kernels that the machine chooses; weights in the
+// caches. GB/s counts them as if they took 2 bits.
+void add_lookup(int threads, const Shape& s, std::int64_t tokens) {
+  const std::string name = "lookup/" + std::to_string(s.rows) + "x" + std::to_string(s.cols) + "x" +
+                           std::to_string(tokens) + "/threads:" + std::to_string(threads);
+  auto* bench = benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+    ThreadPool pool(threads);
+    Layer layer{s.rows, s.cols, tokens};
+    const auto tiles = array_of<std::uint8_t>(lookup_tiles::bytes(s.rows, s.cols));
+    const Array<std::uint8_t> codes = array_of<std::uint8_t>(layer.bytes());
+    pack_lookup({codes.get(), s.cols / 4, tiles.get(), s.rows, s.cols}, pool);
+    TernaryLookupArgs args{};
+    args.parts[0] = {tiles.get(), layer.scale.data(), layer.out.get(), s.rows, s.rows};
+    args.num_parts = 1, args.activations = layer.q.get(), args.tokens = tokens, args.cols = s.cols;
+    args.activation_stride = layer.args().activation_stride;
+    for (auto _ : state) ternary_lookup(args, pool);
+    report(state, layer);
+  });
+  if (threads > 1) bench->UseRealTime();
+}
+
 void add_threads(int threads) {
+  for (const Shape& s : kShapes)
+    for (const std::int64_t tokens : {1, 8, 128, 512}) add_lookup(threads, s, tokens);
   const std::string suffix = "/threads:" + std::to_string(threads);
   auto* read =
       benchmark::RegisterBenchmark(("limit/read" + suffix).c_str(), [=](benchmark::State& state) {

@@ -46,7 +46,8 @@ class Layer {
     return *this;
   }
 
-  // Writes the packed forms; between rows lies 0xFF, code 3, which nobody may meet.
+  // Writes the packed forms; between rows lies 0xFF, code 3, which nobody may meet, and behind the
+  // last block's activations something that counts nothing.
   TernaryLinearArgs args() {
     std::fill_n(packed_.data(), packed_.copy().size(), std::uint8_t{0xFF});
     for (std::int64_t r = 0; r < rows_; ++r)
@@ -54,6 +55,8 @@ class Layer {
     for (std::int64_t t = 0; t < tokens_; ++t) {
       const std::span columns(&q[usize(t * cols_)], usize(cols_));
       arrange_pairs(columns, {stored_.data() + t * stride_, usize(pair_order_bytes(cols_))});
+      for (std::int64_t col = 4 * block128::row_bytes(cols_); col < pair_order_bytes(cols_); ++col)
+        stored_.data()[t * stride_ + pair_order_index(col)] = 77;
       sum[usize(t)] = 0;
       for (const std::int8_t v : columns) sum[usize(t)] += v;
     }
@@ -131,12 +134,37 @@ TEST_P(TernaryLinear, ExtremesDoNotOverflow) {
   for (const std::int64_t cols : {1791, 1792, 1793, 1920, 3840, 16384, 16512})
     for (const int weight : {-1, 1})
       for (const int activation : {-128, 127})
-        for (const std::int64_t tokens : {1, 2, 5}) {
+        for (const std::int64_t tokens : {1, 2, 5, 9}) {
           Layer layer(5, cols, tokens);
           layer.fill(weight, activation);
           ASSERT_TRUE(same_bits(layer.run(GetParam().run), layer.expected()))
               << cols << " columns of " << weight << " * " << activation;
         }
+}
+
+// Panels of 64 rows, 128 tokens and 256 columns, and what is left of each.
+TEST_P(TernaryLinear, ManyTokens) {
+  std::mt19937 rng(5);
+  const std::int64_t shapes[][3] = {{64, 256, 128}, {65, 128, 12},  {63, 384, 130}, {128, 640, 17},
+                                    {17, 257, 131}, {130, 1, 10},   {79, 1300, 15}, {8, 513, 257},
+                                    {16, 6912, 14}, {33, 2560, 129}};
+  for (const auto& [rows, cols, tokens] : shapes) {
+    Layer layer(rows, cols, tokens, {.row_bytes = 32, .activations = 64, .out = 5});
+    layer.randomize(rng);
+    ASSERT_TRUE(same_bits(layer.run(GetParam().run), layer.expected()))
+        << rows << " x " << cols << " x " << tokens;
+  }
+}
+
+// The largest sums of many tokens, of long rows.
+TEST_P(TernaryLinear, ExtremesOfManyTokens) {
+  for (const int weight : {-1, 1})
+    for (const int activation : {-128, 127}) {
+      Layer layer(70, 6912 + 128, 130);
+      layer.fill(weight, activation);
+      ASSERT_TRUE(same_bits(layer.run(GetParam().run), layer.expected()))
+          << weight << " * " << activation;
+    }
 }
 
 // 2^22 columns, the most that args.h allows.

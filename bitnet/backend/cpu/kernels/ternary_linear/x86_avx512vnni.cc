@@ -76,7 +76,7 @@ inline Lanes gemv_row(const TernaryLinearArgs& a, const std::uint8_t* w) noexcep
   };
   const std::int64_t pairs = a.blocks / 2;
   for (std::int64_t i = 0; i < pairs; ++i) {
-    _mm_prefetch(w + 64 * i + kPrefetchBytes, _MM_HINT_NTA);
+    _mm_prefetch(w + 64 * i + kFarBytes, _MM_HINT_T1);
     step(load_halves(w + 64 * i), a.activations + 256 * i);
   }
   if (a.blocks % 2) step(load_last(w + 64 * pairs), a.activations + 256 * pairs);
@@ -102,6 +102,7 @@ void gemm_tile(const TernaryLinearArgs& a, const RowTile& tile, std::int64_t tok
   Sums sum0, sum1, sum2, sum3;
   const auto divide = [](Sums& s) { s.r0 >>= 2, s.r1 >>= 2, s.r2 >>= 2, s.r3 >>= 2; };
   const std::uint8_t* next = tile.w0 + kTileRows * a.row_bytes;
+  const std::int64_t far = kTokens > 2 ? kTileRows * a.row_bytes : kFarBytes;
   for (int g = 0; g < 4; ++g, next += a.row_bytes) {
     const __m512i plane = plane_mask(g);
     divide(sum0), divide(sum1), divide(sum2), divide(sum3);
@@ -119,6 +120,7 @@ void gemm_tile(const TernaryLinearArgs& a, const RowTile& tile, std::int64_t tok
     };
     const std::int8_t* x = a.activations + token * stride + 64 * g;
     for (std::int64_t i = 0; i < pairs; ++i, x += 256) {
+      _mm_prefetch(next + 64 * i + far, _MM_HINT_T1);
       _mm_prefetch(next + 64 * i, _MM_HINT_T0);
       step(_mm512_loadu_si512(tile.w0 + 64 * i), _mm512_loadu_si512(tile.w1 + 64 * i),
            _mm512_loadu_si512(tile.w2 + 64 * i), _mm512_loadu_si512(tile.w3 + 64 * i), x);

@@ -13,6 +13,6 @@ struct Dot {
 
 }  // namespace
 
-const TernaryLookupFns ternary_lookup{tables, sums, nullptr, gemm<Dot>, pack};
+const TernaryLookupFns ternary_lookup{tables, sums, nullptr, gemm<Dot>, pack, 24};
 
 }  // namespace bitnet::cpu::neon_dotprod

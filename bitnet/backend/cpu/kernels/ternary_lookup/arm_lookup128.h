@@ -130,27 +130,37 @@ inline void sums(const LookupSumsArgs& a) noexcept {
 
 constexpr std::int64_t kFourBytes = 4 * kDigits * kStripRows;
 
+// What digits.h, Unpacked, says of 16 bytes.
+struct Decoder {
+  Bytes128 fours = Bytes128::at(kUnpacked.four), lasts = Bytes128::at(kUnpacked.last);
+
+  void decode(uint8x16_t code, uint8x16_t& four, uint8x16_t& last) const noexcept {
+    const uint8x16_t entry = entry_of(code), sign = sign_of(code);
+    const uint8x16_t f = fours.find(entry), l = lasts.find(entry);
+    four = vbslq_u8(sign, vsubq_u8(vdupq_n_u8(0xAA), f), f);
+    last = vbslq_u8(sign, vsubq_u8(vdupq_n_u8(2), l), l);
+  }
+};
+
+// Digit k = 0..3 of four.
+inline uint8x16_t digit_of(uint8x16_t four, int k) noexcept {
+  return vandq_u8(vshlq_u8(four, vdupq_n_s8(static_cast<std::int8_t>(-2 * k))), vdupq_n_u8(3));
+}
+
 // Groups [first, first + 4) of 64 rows to [5 digits][64 rows][4 groups]; 0 from `groups` on, which
 // counts nothing, whatever activations stand there.
 inline void unpack_four(const LookupGemmArgs& a, std::int64_t first, std::uint8_t* to) noexcept {
-  const Bytes128 fours = Bytes128::at(kUnpacked.four), lasts = Bytes128::at(kUnpacked.last);
+  const Decoder decoder;
   for (std::int64_t row = 0; row < kStripRows; row += 16) {
     uint8x16_t four[4], last[4];
     for (int i = 0; i < 4; ++i) {
       four[i] = last[i] = vdupq_n_u8(0);
       if (first + i >= a.groups) continue;
-      const uint8x16_t code = vld1q_u8(a.codes + (first + i) * a.stride + row);
-      const uint8x16_t entry = entry_of(code), sign = sign_of(code);
-      const uint8x16_t f = fours.find(entry), l = lasts.find(entry);
-      four[i] = vbslq_u8(sign, vsubq_u8(vdupq_n_u8(0xAA), f), f);
-      last[i] = vbslq_u8(sign, vsubq_u8(vdupq_n_u8(2), l), l);
+      decoder.decode(vld1q_u8(a.codes + (first + i) * a.stride + row), four[i], last[i]);
     }
-    const uint8x16_t three = vdupq_n_u8(3);
-    for (int k = 0; k < 4; ++k) {
-      const int8x16_t down = vdupq_n_s8(static_cast<std::int8_t>(-2 * k));
-      const auto digit = [&](int i) { return vandq_u8(vshlq_u8(four[i], down), three); };
-      vst4q_u8(to + 256 * k + 4 * row, {{digit(0), digit(1), digit(2), digit(3)}});
-    }
+    for (int k = 0; k < 4; ++k)
+      vst4q_u8(to + 256 * k + 4 * row, {{digit_of(four[0], k), digit_of(four[1], k),
+                                         digit_of(four[2], k), digit_of(four[3], k)}});
     vst4q_u8(to + 256 * 4 + 4 * row, {{last[0], last[1], last[2], last[3]}});
   }
 }

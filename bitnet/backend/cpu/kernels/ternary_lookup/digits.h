@@ -43,6 +43,26 @@ constexpr Unpacked unpacked() noexcept {
 }
 constexpr Unpacked kUnpacked = unpacked();
 
+// The same by the parts of an entry, where tables have 16 places: w0 to w2 of l = 0..26; of a block
+// (bits 0 and 1 of an index, bit 3 is any) w3 in bits 7:6 and w4 in bits 1:0, and what must be
+// added to slots 27 to 31 to make them l.
+struct Parts {
+  alignas(16) std::uint8_t low[32], high[16], special[16];
+};
+
+constexpr Parts parts() noexcept {
+  Parts p{};
+  for (int l = 0; l < 27; ++l)
+    p.low[l] = static_cast<std::uint8_t>(l % 3 | l / 3 % 3 << 2 | l / 9 << 4);
+  for (int i = 0; i < 16; ++i) {
+    const int block = i & 3, high = block + 1 + 4;  // 3 w4 + w3, of codes
+    p.high[i] = static_cast<std::uint8_t>(high % 3 << 6 | high / 3);
+    p.special[i] = static_cast<std::uint8_t>(5 * block - 14);
+  }
+  return p;
+}
+constexpr Parts kParts = parts();
+
 struct Entries {
   alignas(64) std::uint8_t of[lookup_tiles::kEntries];
 };

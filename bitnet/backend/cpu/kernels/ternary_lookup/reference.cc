@@ -74,6 +74,6 @@ void pack(const LookupPackArgs& a) noexcept {
 
 }  // namespace
 
-const TernaryLookupFns ternary_lookup{tables, sums, one, gemm, pack};
+const TernaryLookupFns ternary_lookup{tables, sums, one, gemm, pack, 24};
 
 }  // namespace bitnet::cpu::reference

@@ -55,7 +55,7 @@ struct LookupGemmArgs {
   const std::uint8_t* codes;  // of the strip
   std::int64_t stride, groups;
   const std::int8_t* activations;  // [tokens][activation_stride]: places, then 0 up to 5 * groups
-  std::int64_t activation_stride;  // >= 5 * groups + 3, all of it readable
+  std::int64_t activation_stride;  // >= 5 * groups + 7, all of it readable
   std::int64_t tokens;
   std::int32_t* sums;  // [tokens][64], 64-byte aligned
   std::uint8_t* scratch;
@@ -77,20 +77,35 @@ constexpr std::int64_t lookup_pack_scratch(std::int64_t cols) noexcept {
   return lookup_tiles::kStripRows * groups + 5 * groups + 64;
 }
 
+/// Tables of at most so many tokens are made at once.
+inline constexpr std::int64_t kLookupTableTokens = 32;
+
 /// All kernels give the same sums and the same bytes.
 struct TernaryLookupFns {
+  /// Both null where gemm_tokens is 1.
   void (*tables)(const LookupTablesArgs&) noexcept;
   void (*sums)(const LookupSumsArgs&) noexcept;
-  /// Null where tables() and sums() are as fast.
+  /// Null where tables() and sums() are as fast, or gemm().
   void (*one)(const LookupOneArgs&) noexcept;
   void (*gemm)(const LookupGemmArgs&) noexcept;
   void (*pack)(const LookupPackArgs&) noexcept;
+  /// From so many tokens on gemm() is faster than tables() and sums(); 1 to kLookupTableTokens.
+  std::int64_t gemm_tokens;
 };
 
 /// Kernels of this architecture, best first; the last is the reference.
 std::span<const Kernel<const TernaryLookupFns>> ternary_lookup_kernels() noexcept;
 
 namespace reference {
+extern const TernaryLookupFns ternary_lookup;
+}
+namespace avx2 {
+extern const TernaryLookupFns ternary_lookup;
+}
+namespace avxvnni {
+extern const TernaryLookupFns ternary_lookup;
+}
+namespace avx512vnni {
 extern const TernaryLookupFns ternary_lookup;
 }
 namespace avx512vbmi {
@@ -100,6 +115,9 @@ namespace neon {
 extern const TernaryLookupFns ternary_lookup;
 }
 namespace neon_dotprod {
+extern const TernaryLookupFns ternary_lookup;
+}
+namespace neon_i8mm {
 extern const TernaryLookupFns ternary_lookup;
 }
 

@@ -176,7 +176,16 @@ TEST_P(TernaryLookup, SumsOfOneTokenAreThoseByTables) {
   }
 }
 
+TEST_P(TernaryLookup, HasTablesOrNeedsNone) {
+  Fns& fns = *GetParam().run;
+  EXPECT_GE(fns.gemm_tokens, 1);
+  EXPECT_LE(fns.gemm_tokens, kLookupTableTokens);
+  EXPECT_EQ(fns.tables == nullptr, fns.gemm_tokens == 1);
+  EXPECT_EQ(fns.sums == nullptr, fns.gemm_tokens == 1);
+}
+
 TEST_P(TernaryLookup, SumsAreExact) {
+  if (!GetParam().run->sums) GTEST_SKIP() << "these kernels need no tables";
   std::mt19937 rng(2);
   for (const Product& p :
        {Product{1, 1, 1}, Product{64, 256, 1}, Product{65, 129, 2}, Product{200, 640, 3},
@@ -190,46 +199,67 @@ TEST_P(TernaryLookup, SumsAreExact) {
   }
 }
 
+// The sums of many tokens; activations of `p.tokens` rows in plain columns.
+void expect_gemm(Fns& fns, const Product& p, const std::vector<std::int8_t>& w,
+                 const std::vector<std::int8_t>& plain) {
+  const std::int64_t all = groups(p.cols), stride = 5 * all + 7;
+  std::vector<std::int8_t> q(usize(p.tokens * stride), 99);  // what lies behind counts nothing
+  std::vector<std::int64_t> over(usize(p.tokens));
+  for (std::int64_t t = 0; t < p.tokens; ++t) {
+    const std::span columns(&plain[usize(t * p.cols)], usize(p.cols));
+    arrange_pairs(columns, {&q[usize(t * stride)], usize(5 * all)});
+    for (const std::int8_t v : columns) over[usize(t)] += v;
+  }
+  Guarded<std::int8_t> activations(q);
+  const auto matrix = packed(fns, w, p.rows, p.cols, block128::row_bytes(p.cols));
+  Aligned codes(code_bytes(p.rows, p.cols)), scratch(kLookupGemmScratch),
+      sums_bytes(4 * kStripRows * p.tokens);
+  std::memcpy(codes.data(), matrix.data(), usize(code_bytes(p.rows, p.cols)));
+  auto* const sums = reinterpret_cast<std::int32_t*>(sums_bytes.data());
+  for (std::int64_t strip = 0; strip < strips(p.rows); ++strip) {
+    const StripPlace at = place(strip, p.rows, all);
+    fns.gemm({codes.data() + at.offset, at.stride, all, activations.data(), stride, p.tokens, sums,
+              scratch.data()});
+    for (std::int64_t t = 0; t < p.tokens; ++t)
+      for (std::int64_t i = 0; i < kStripRows; ++i) {
+        const std::int64_t row = kStripRows * strip + i;
+        std::int64_t expected = over[usize(t)];
+        for (std::int64_t c = 0; c < p.cols && row < p.rows; ++c)
+          expected += std::int64_t{w[usize(row * p.cols + c)]} * plain[usize(t * p.cols + c)];
+        ASSERT_EQ(sums[t * kStripRows + i], expected)
+            << p.rows << " x " << p.cols << " x " << p.tokens << ", row " << row << ", token " << t;
+      }
+  }
+}
+
 TEST_P(TernaryLookup, ManyTokensAreExact) {
   std::mt19937 rng(3);
-  for (const Product& p : {Product{64, 1, 1}, Product{70, 129, 7}, Product{200, 640, 13},
-                           Product{600, 300, 6}, Product{65, 2560, 25}, Product{64, 1281, 11}}) {
-    const auto w = random_weights(rng, p.rows * p.cols);
-    const std::int64_t all = groups(p.cols), stride = 5 * all + 3 + 10;
-    std::vector<std::int8_t> q(usize(p.tokens * stride), 99);  // what lies behind counts nothing
-    for (std::int64_t t = 0; t < p.tokens; ++t) {
-      std::vector<std::int8_t> plain(usize(p.cols));
-      for (auto& v : plain) v = static_cast<std::int8_t>(static_cast<int>(rng() % 256) - 128);
-      arrange_pairs(plain, {&q[usize(t * stride)], usize(5 * all)});
-    }
-    const auto matrix = packed(*GetParam().run, w, p.rows, p.cols, block128::row_bytes(p.cols));
-    Aligned codes(code_bytes(p.rows, p.cols)), scratch(kLookupGemmScratch),
-        sums_bytes(4 * kStripRows * p.tokens);
-    std::memcpy(codes.data(), matrix.data(), usize(code_bytes(p.rows, p.cols)));
-    auto* const sums = reinterpret_cast<std::int32_t*>(sums_bytes.data());
-    for (std::int64_t strip = 0; strip < strips(p.rows); ++strip) {
-      const StripPlace at = place(strip, p.rows, all);
-      GetParam().run->gemm({codes.data() + at.offset, at.stride, all, q.data(), stride, p.tokens,
-                            sums, scratch.data()});
-      for (std::int64_t t = 0; t < p.tokens; ++t)
-        for (std::int64_t i = 0; i < kStripRows; ++i) {
-          const std::int64_t row = kStripRows * strip + i;
-          std::int64_t expected = 0;
-          for (std::int64_t at_place = 0; at_place < 5 * all; ++at_place)
-            expected += q[usize(t * stride + at_place)];
-          for (std::int64_t c = 0; c < p.cols && row < p.rows; ++c)
-            expected += std::int64_t{w[usize(row * p.cols + c)]} *
-                        q[usize(t * stride + pair_order_index(c))];
-          ASSERT_EQ(sums[t * kStripRows + i], expected)
-              << p.rows << " x " << p.cols << " x " << p.tokens << ", row " << row << ", token "
-              << t;
-        }
-    }
+  std::vector<Product> products{{64, 1, 1},     {70, 129, 7},   {200, 640, 13}, {600, 300, 6},
+                                {65, 2560, 25}, {64, 1281, 11}, {3, 241, 130},  {64, 6912, 2}};
+  for (std::int64_t tokens = 1; tokens <= 20; ++tokens)  // every tile of tokens
+    products.push_back({64, 256 + 5 * tokens, tokens});
+  for (const Product& p : products) {
+    std::vector<std::int8_t> q(usize(p.tokens * p.cols));
+    for (auto& v : q) v = static_cast<std::int8_t>(static_cast<int>(rng() % 256) - 128);
+    expect_gemm(*GetParam().run, p, random_weights(rng, p.rows * p.cols), q);
   }
+}
+
+// The largest sums there are: 16-bit sums on the way would wrap beyond 64 steps of four columns.
+TEST_P(TernaryLookup, ExtremesOfManyTokensDoNotOverflow) {
+  for (const int weight : {-1, 1})
+    for (const int activation : {-128, 127}) {
+      const Product p{64, 6912, 7};
+      expect_gemm(
+          *GetParam().run, p,
+          std::vector<std::int8_t>(usize(p.rows * p.cols), static_cast<std::int8_t>(weight)),
+          std::vector<std::int8_t>(usize(p.tokens * p.cols), static_cast<std::int8_t>(activation)));
+    }
 }
 
 // 16-bit sums on the way would wrap beyond 51 groups.
 TEST_P(TernaryLookup, ExtremesDoNotOverflow) {
+  if (!GetParam().run->sums) GTEST_SKIP() << "these kernels need no tables";
   for (const int weight : {-1, 1})
     for (const int activation : {-128, 127})
       for (const std::int64_t tokens : {1, 2}) {
