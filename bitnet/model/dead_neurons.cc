@@ -108,13 +108,17 @@ void take_rows(const TernaryMatrix& from, std::span<const std::int64_t> source, 
 void take_columns(const TernaryMatrix& from, std::span<const std::int64_t> source, std::byte* to,
                   ThreadPool& threads) {
   const auto width = static_cast<std::int64_t>(source.size());
+  const auto cols = static_cast<std::size_t>(from.cols());
+  std::vector<std::size_t> column(source.size());  // `cols` is one of zeros
+  std::transform(source.begin(), source.end(), column.begin(), [&](std::int64_t neuron) {
+    return neuron == kNone ? cols : static_cast<std::size_t>(neuron);
+  });
   threads.for_slices(from.rows(), 1, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<std::uint8_t> codes(static_cast<std::size_t>(from.cols())), taken(source.size());
+    std::vector<std::uint8_t> codes(cols + 1, std::uint8_t{1}), taken(source.size());
     for (std::int64_t r = begin; r < end; ++r) {
       block128::unpack_codes(row_of(from, r), from.cols(), codes.data());
-      std::transform(source.begin(), source.end(), taken.begin(), [&](std::int64_t column) {
-        return column == kNone ? std::uint8_t{1} : codes[static_cast<std::size_t>(column)];
-      });
+      std::transform(column.begin(), column.end(), taken.begin(),
+                     [&](std::size_t c) { return codes[c]; });
       block128::pack_codes(taken.data(), width,
                            reinterpret_cast<std::uint8_t*>(to) + r * block128::row_bytes(width));
     }
@@ -199,14 +203,13 @@ DeadNeurons count_dead_neurons(const LayerWeights& layer) {
     count.zero_up_rows += no_up;
     count.dead += no_gate || no_up;
   }
-  std::vector<std::uint8_t> other(static_cast<std::size_t>(block128::row_bytes(down.cols())),
-                                  kZeroByte);  // a bit differs where a row has another weight
+  // The low bit of a code is clear where the weight is not 0.
+  std::vector<std::uint8_t> used(static_cast<std::size_t>(block128::row_bytes(down.cols())));
   for (std::int64_t r = 0; r < down.rows(); ++r)
-    for (std::size_t i = 0; i < other.size(); ++i)
-      other[i] = static_cast<std::uint8_t>(other[i] | ((row_of(down, r)[i] ^ kZeroByte) & 0xaa) |
-                                           (((row_of(down, r)[i] ^ kZeroByte) & 0x55) << 1));
+    for (std::size_t i = 0; i < used.size(); ++i)
+      used[i] = static_cast<std::uint8_t>(used[i] | (~row_of(down, r)[i] & kZeroByte));
   for (std::int64_t c = 0; c < down.cols(); ++c)
-    count.zero_down_columns += block128::code_at(other.data(), c) == 1;
+    count.zero_down_columns += block128::code_at(used.data(), c) == 0;
   return count;
 }
 
