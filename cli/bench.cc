@@ -4,6 +4,7 @@
 
 #include "bitnet/base/isa.h"
 #include "bitnet/base/os/memory.h"
+#include "bitnet/model/dead_neurons.h"
 #include "bitnet/model/memory_plan.h"
 #include "bitnet/model/random_model.h"
 #include "bitnet/runtime/machine_limits.h"
@@ -68,14 +69,17 @@ struct Cost {
   double weight_bytes;  // packed weights, scales and norms not counted
   double likely_bytes;  // what is read of the head for the likeliest token: of a screened head the
                         // sketch; the rows that are read beside it are some thousandths
-  double prefill_ops;   // ternary products and additions
+  std::int64_t removed_neurons;
+  double prefill_ops;  // ternary products and additions
 
   explicit Cost(const Decoder& decoder)
       : weight_bytes(static_cast<double>(ternary_bytes(decoder.weights()))),
         likely_bytes(static_cast<double>(decoder.head_screen()
                                              ? decoder.head_screen()->sketch_bytes()
                                              : decoder.weights().head.size_bytes())),
-        prefill_ops(2 * static_cast<double>(ternary_weights(decoder.config()))) {}
+        removed_neurons(bitnet::removed_neurons(decoder.config(), decoder.weights())),
+        prefill_ops(2 * static_cast<double>(ternary_weights(decoder.config()) -
+                                            3 * decoder.config().hidden_size * removed_neurons)) {}
 
   double decode_bytes() const { return weight_bytes + likely_bytes; }
   // Bytes of a written token, operations of a token that is read.
@@ -231,6 +235,9 @@ void print_results(const std::vector<Measurement>& results, const ModelConfig& c
              (limits.int8_ops_per_second > 0
                   ? "; prefill " + rate(limits.int8_ops_per_second / cost.prefill_ops) + " at most"
                   : "") +
+             (cost.removed_neurons > 0
+                  ? "\n          dead neurons left out: " + with_commas(cost.removed_neurons)
+                  : "") +
              (from_caches ? "\n          decode is faster than that: the weights stay in the caches"
                           : "") +
              "\nmemory    peak " + bytes_in_words(machine.peak_bytes) + "\n");
@@ -244,6 +251,7 @@ void print_json(const std::vector<Measurement>& results, const ModelConfig& conf
   json.member("read_bytes_per_second", machine.limits.read_bytes_per_second);
   json.member("int8_ops_per_second", machine.limits.int8_ops_per_second);
   json.member("bytes_per_token", cost.decode_bytes()).member("ops_per_token", cost.prefill_ops);
+  json.member("removed_neurons", cost.removed_neurons);
   json.member("peak_memory_bytes", machine.peak_bytes);
   json.key("results").begin_array();
   for (const Measurement& m : results) {

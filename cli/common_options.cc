@@ -96,6 +96,7 @@ OpenOptions ModelOptions::open_options() const {
   open.i2s_layout = i2s_layout_from_name(i2s_layout);
   open.pre_tokenizer = pre_tokenizer;
   open.packing = ternary_packing();
+  open.keep_dead_neurons = keep_dead_neurons;
   return open;
 }
 

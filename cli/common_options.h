@@ -19,6 +19,7 @@ struct ModelOptions {
   /// "screened": the likeliest tokens by way of a sketch of the head; or "full".
   std::string head = "full";
   std::string packing = "auto";
+  bool keep_dead_neurons = false;  // no option: the results are the same
   std::string activation, scale_meaning, i2s_layout, pre_tokenizer;
 
   void add_model(CLI::App& app);

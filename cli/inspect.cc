@@ -90,6 +90,23 @@ void print_plan(const Plan& p) {
              bytes_in_words(p.memory.total_bytes) + "\n\n");
 }
 
+std::string dead_text(const DeadNeurons& d) {
+  return with_commas(d.dead) + " of " + with_commas(d.neurons) + " (zero rows: gate " +
+         with_commas(d.zero_gate_rows) + ", up " + with_commas(d.zero_up_rows) +
+         "; zero columns of down " + with_commas(d.zero_down_columns) + ")";
+}
+
+// Of all layers, then of each that has any.
+void print_dead_neurons(const std::vector<DeadNeurons>& layers) {
+  if (layers.empty()) return;
+  DeadNeurons all;
+  for (const DeadNeurons& layer : layers) all += layer;
+  print_text("dead        neurons " + dead_text(all) + "\n");
+  for (std::size_t i = 0; i < layers.size(); ++i)
+    if (layers[i].dead > 0)
+      print_text("            layer " + std::to_string(i) + ": " + dead_text(layers[i]) + "\n");
+}
+
 void print_tensors(const TensorList& list) {
   Table table({"tensor", "shape", "type", "bits/weight", "scale", "zeros"}, {3, 4, 5});
   double zeros = 0;
@@ -116,6 +133,7 @@ void print_tensors(const TensorList& list) {
                   : "") +
              (known ? ", " + fixed(100 * zeros / static_cast<double>(known), 1) + " % zero" : "") +
              "\nother       " + bytes_in_words(list.bytes() - bytes) + "\n");
+  print_dead_neurons(list.dead_neurons);
 }
 
 void write_optional(JsonWriter& json, const char* key, const std::optional<double>& value) {
@@ -150,6 +168,12 @@ void print_json(const std::string& path, const TensorList& list, const Plan& p,
     write_optional(json, "scale", t.scale);
     write_optional(json, "zero_fraction", t.zero_fraction);
     json.end_object();
+  }
+  json.end_array().key("dead_neurons").begin_array();
+  for (const DeadNeurons& d : list.dead_neurons) {
+    json.begin_object().member("neurons", d.neurons).member("dead", d.dead);
+    json.member("zero_gate_rows", d.zero_gate_rows).member("zero_up_rows", d.zero_up_rows);
+    json.member("zero_down_columns", d.zero_down_columns).end_object();
   }
   json.end_array().key("error");
   error.empty() ? json.null() : json.value(error);
@@ -195,7 +219,8 @@ int inspect_main(int argc, const char* const* argv) {
   std::string message;
   try {
     if (!quick) {
-      model.packing = "2bit";  // codes are read
+      model.packing = "2bit";  // codes are read, of all neurons
+      model.keep_dead_neurons = true;
       add_contents(list, OpenedModel(model).loaded);
     }
     if (quick) print_warnings(list.warnings);

@@ -161,6 +161,8 @@ void add_contents(TensorList& list, const LoadedModel& model) {
     t.zero_fraction = static_cast<double>(zeros) / static_cast<double>(m.rows() * m.cols());
     if (m.granularity == ScaleGranularity::tensor) t.scale = static_cast<double>(m.scale);
   }
+  for (const LayerWeights& layer : model.weights->layers)
+    list.dead_neurons.push_back(count_dead_neurons(layer));
 }
 
 }  // namespace bitnet::cli

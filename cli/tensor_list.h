@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bitnet/generate/open_model.h"
+#include "bitnet/model/dead_neurons.h"
 
 namespace bitnet::cli {
 
@@ -30,6 +31,7 @@ struct TensorList {
   ModelConfig config;
   std::vector<ListedTensor> tensors;  // in the order of names, numbers as numbers
   std::vector<std::string> warnings;
+  std::vector<DeadNeurons> dead_neurons;  // of each layer, once the model has been read
 
   std::uint64_t bytes() const;
   std::uint64_t in_place_bytes() const;   // of the file's pages that computing needs
@@ -39,7 +41,7 @@ struct TensorList {
 /// Reads headers only. Throws FileError as the loaders do.
 TensorList list_tensors(const std::string& path, const OpenOptions& options);
 
-/// Fills in scales and zero fractions from the model that was loaded.
+/// Fills in scales, zero fractions and dead neurons from the model that was loaded.
 void add_contents(TensorList& list, const LoadedModel& model);
 
 }  // namespace bitnet::cli

@@ -149,6 +149,7 @@ ConvertReport convert(const std::string& in, const std::string& out, const Conve
   OpenOptions open = options.open;
   open.progress = [&](std::uint64_t done, std::uint64_t total) { step("read", done, total); };
   open.packing = TernaryPacking::block128;
+  open.keep_dead_neurons = true;
   const LoadedModel source = open_model(in, open, runtime);
   ExportExtras extras;
   extras.name = model_name(in);

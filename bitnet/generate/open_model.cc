@@ -9,6 +9,7 @@
 #include "bitnet/generate/tokenizer/gguf_vocab.h"
 #include "bitnet/generate/tokenizer/tokenizer_json.h"
 #include "bitnet/io/json.h"
+#include "bitnet/model/dead_neurons.h"
 
 namespace bitnet {
 namespace {
@@ -116,6 +117,7 @@ LoadedModel open_model(const std::string& path, const OpenOptions& options, Runt
                      has_i2_s(GgufFile(path));
   LoadedModel model =
       probe ? load_with_layout_probe(path, load, options, runtime) : load_model(path, load);
+  if (!options.keep_dead_neurons) remove_dead_neurons(model, runtime.context(), *options.pool);
   pack_weights(model, runtime.context(), options.packing, *options.pool);
   return model;
 }

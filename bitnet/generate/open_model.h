@@ -21,8 +21,11 @@ struct OpenOptions {
   std::optional<PackedFormat> i2s_layout;
   /// Name of a pre-tokenizer (tokenizer/pre_tokenizer.h) for GGUF files that do not say theirs.
   std::string pre_tokenizer;
-  /// Layout of ternary weights in memory. Who reads TernaryMatrix::codes asks for block128.
+  /// Layout of ternary weights in memory. Who reads TernaryMatrix::codes asks for block128, and for
+  /// all neurons.
   TernaryPacking packing = TernaryPacking::automatic;
+  /// Whether neurons that add nothing stay (model/dead_neurons.h).
+  bool keep_dead_neurons = false;
   HybridMemoryPool* pool = &default_pool();
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;
 };
@@ -43,7 +46,8 @@ std::string read_chat_template(const std::string& path);
 std::vector<std::int32_t> stop_tokens(const std::string& path, const ModelConfig& config,
                                       const Tokenizer* tokenizer);
 
-/// load_model() with the layout probe, for which alone the tokenizer is used, and pack_weights().
+/// load_model() with the layout probe, for which alone the tokenizer is used, remove_dead_neurons()
+/// and pack_weights().
 LoadedModel open_model(const std::string& path, const OpenOptions& options, Runtime& runtime);
 
 }  // namespace bitnet

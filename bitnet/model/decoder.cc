@@ -216,14 +216,16 @@ void Decoder::ffn_block(const LayerWeights& layer, std::int64_t index, std::int6
   const MatrixView<float> hidden = Workspace::view(w.hidden, tokens);
   const MatrixView<float> normed{w.normed.as_mutable<float>(), tokens, config_.hidden_size,
                                  config_.hidden_size};
-  const MatrixView<float> gate = Workspace::view(w.gate, tokens);
-  const MatrixView<float> up = Workspace::view(w.up, tokens);
+  const std::int64_t width = layer.linear(Linear::gate).rows();  // dead_neurons.h may narrow it
+  const MatrixView<float> gate{w.gate.as_mutable<float>(), tokens, width, width};
+  const MatrixView<float> up{w.up.as_mutable<float>(), tokens, width, width};
   rms_norm(context_, hidden, layer.ffn_norm, config_.rms_norm_eps, normed);
   linear(layer, index, std::array{Linear::gate, Linear::up}, normed, std::array{gate, up},
          observer);
   gated_activation(context_, config_.activation, gate, up, gate);
   if (layer.ffn_sub_norm.defined())
-    rms_norm(context_, gate, layer.ffn_sub_norm, config_.rms_norm_eps, gate);
+    rms_norm(context_, gate, layer.ffn_sub_norm, config_.rms_norm_eps, gate,
+             config_.intermediate_size);
   const MatrixView<float> delta = Workspace::view(w.delta, tokens);
   linear(layer, index, std::array{Linear::down}, gate, std::array{delta}, observer);
   add(context_, hidden, delta);
@@ -246,7 +248,7 @@ void Decoder::linear(const LayerWeights& layer, std::int64_t index, std::span<co
   for (std::size_t i = 0; i < which.size(); ++i) {
     const Tensor& norm = layer.input_norms[static_cast<std::size_t>(which[i])];
     const MatrixView<float> normed{w.linear_input.as_mutable<float>(), x.rows, x.cols, x.cols};
-    rms_norm(context_, x, norm, config_.input_norm_eps, normed);
+    rms_norm(context_, x, norm, config_.input_norm_eps, normed, shape_of(which[i], config_)[1]);
     quantize(context_, normed, w.quantized);
     if (observer) observer->on_quantized(index, which[i], normed, w.quantized);
     ternary_linear(context_, layer.linear(which[i]), w.quantized, out[i], w.scratch);

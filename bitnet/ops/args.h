@@ -66,8 +66,9 @@ struct PackLookupArgs {
   std::int64_t rows, cols;
 };
 
-/// out[t][k] = weight[k] * (x[t][k] * r),  r = 1 / sqrt(sum16(x[t]^2) / cols + eps)
-/// (LlamaRMSNorm). sum16: see docs/ARCHITECTURE.md 3.1.
+/// out[t][k] = weight[k] * (x[t][k] * r),  r = 1 / sqrt(sum16(x[t]^2) / divisor + eps)
+/// (LlamaRMSNorm, where divisor is cols; columns that are 0 may have been left out since). sum16:
+/// docs/ARCHITECTURE.md, "Four ideas".
 struct RmsNormArgs {
   const float* x;  // [tokens][x_stride]
   std::int64_t x_stride;
@@ -76,6 +77,7 @@ struct RmsNormArgs {
   std::int64_t out_stride;
   std::int64_t tokens, cols;
   float eps;
+  std::int64_t divisor;
 };
 
 /// Dense weights times float activations: out[t][r] = dot16(w[r], x[t]).

@@ -6,13 +6,15 @@
 namespace bitnet {
 
 void rms_norm(const OpContext& context, MatrixView<const float> x, const Tensor& weight, float eps,
-              MatrixView<float> out) {
+              MatrixView<float> out, std::int64_t divisor) {
   const auto run = supported(context, context.table->rms_norm, "rms_norm");
+  require(divisor == 0 || divisor >= x.cols, "rms_norm: a mean of fewer columns than there are");
   check_dim("rms_norm", "elements of weight", weight.cols() * weight.rows(), x.cols);
   check_dim("rms_norm", "columns of out", out.cols, x.cols);
   check_dim("rms_norm", "rows of out", out.rows, x.rows);
   run_in_span("rms_norm", run,
-              {x.data, x.stride, weight.as<float>(), out.data, out.stride, x.rows, x.cols, eps},
+              {x.data, x.stride, weight.as<float>(), out.data, out.stride, x.rows, x.cols, eps,
+               divisor == 0 ? x.cols : divisor},
               *context.threads);
 }
 

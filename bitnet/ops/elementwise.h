@@ -8,9 +8,10 @@
 
 namespace bitnet {
 
-/// out = RMSNorm(x) * weight (f32 [cols]); out may be x.
+/// out = RMSNorm(x) * weight (f32 [cols]); out may be x. The mean is that of `divisor` columns, of
+/// which those that x has not are 0; 0: of those of x.
 void rms_norm(const OpContext& context, MatrixView<const float> x, const Tensor& weight, float eps,
-              MatrixView<float> out);
+              MatrixView<float> out, std::int64_t divisor = 0);
 
 /// out = act(gate) * up; out may be gate or up.
 void gated_activation(const OpContext& context, GatedActivation kind, MatrixView<const float> gate,

@@ -50,6 +50,31 @@ class Inspect(ToolTest):
         quick = self.text("inspect", "-m", TINY, "--quick")
         self.assertNotIn(" %", quick)
 
+    def test_dead_neurons_are_shown_kept_in_files_and_left_out_of_memory(self):
+        copy = self.folder / "dead"
+        shutil.copytree(TINY, copy)
+        data = bytearray((copy / "model.safetensors").read_bytes())
+        size = int.from_bytes(data[:8], "little")
+        at = json.loads(data[8:8 + size])["model.layers.0.mlp.gate_proj.weight"]["data_offsets"][0]
+        data[8 + size + at:8 + size + at + 96 * 256] = b"\x55" * (96 * 256)  # 4 rows of zeros in each of 96
+        (copy / "model.safetensors").write_bytes(data)
+        layers = self.json("inspect", "-m", copy)["dead_neurons"]
+        self.assertEqual(layers[0], {"neurons": 704, "dead": 384, "zero_gate_rows": 384, "zero_up_rows": 0,
+                                     "zero_down_columns": 0})
+        self.assertEqual([layer["dead"] for layer in layers[1:]], [0] * (len(layers) - 1))
+        self.assertRegex(self.text("inspect", "-m", copy),
+                         r"(?m)^dead +neurons 384 of [\d,]+ \(zero rows: gate 384, up 0; zero columns of down 0\)\n"
+                         r" +layer 0: 384 of 704 ")
+        self.assertEqual(self.json("inspect", "--quick", "-m", copy)["dead_neurons"], [])
+        gguf = self.folder / "dead.gguf"
+        # The source is computed whole, the result without them: its check says that logits are the same.
+        self.assertTrue(self.json("convert", copy, gguf, "--type", "i2_s")["identical"])
+        self.assertEqual(self.json("inspect", "-m", gguf)["dead_neurons"], layers)
+        bench = ["bench", "--prefill", "2", "--decode", "2", "--repeat", "1", "-m"]
+        self.assertEqual(self.json(*bench, gguf)["removed_neurons"], 384)
+        self.assertIn("dead neurons left out: 384", self.text(*bench, copy))
+        self.assertNotIn("left out", self.text(*bench, TINY))
+
     def test_a_missing_tensor_is_named_after_the_table(self):
         copy = self.folder / "tiny"
         shutil.copytree(TINY, copy)

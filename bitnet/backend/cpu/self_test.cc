@@ -177,7 +177,7 @@ void check_rows(Checks& checks, Random& random) {
   const auto *a = x.as<float>(), *b = y.as<float>();
   std::vector<float> out(usize(kTokens * kCols));
   check(checks, "rms_norm", rms_norm_kernels(), [&](RmsNormFn* run) {
-    run({a, kCols, weight.as<float>(), out.data(), kCols, kTokens, kCols, 1e-5f});
+    run({a, kCols, weight.as<float>(), out.data(), kCols, kTokens, kCols, 1e-5f, kCols});
     return bits_of(out);
   });
   check(checks, "gated_activation", gated_activation_kernels(), [&](GatedActivationFn* run) {

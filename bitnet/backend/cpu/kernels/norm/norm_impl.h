@@ -12,7 +12,7 @@ static inline void rms_norm_rows(const RmsNormArgs& a) {
   for (std::int64_t t = 0; t < a.tokens; ++t) {
     const float* x = a.x + t * a.x_stride;
     float* out = a.out + t * a.out_stride;
-    const float mean = sum16_of_squares<V>(x, a.cols) / static_cast<float>(a.cols);
+    const float mean = sum16_of_squares<V>(x, a.cols) / static_cast<float>(a.divisor);
     const V r = V::set1(1.0f / __builtin_sqrtf(mean + a.eps));
     std::int64_t k = 0;
     for (; k + 16 <= a.cols; k += 16) (V::load(a.weight + k) * (V::load(x + k) * r)).store(out + k);

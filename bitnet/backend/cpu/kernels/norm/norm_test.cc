@@ -11,6 +11,7 @@ constexpr float kEps = 1e-5f;
 
 struct Case {
   std::int64_t tokens, cols;
+  std::int64_t left_out = 0;  // columns of zeros that the mean counts
   std::vector<float> x, weight;
 
   Case(std::mt19937& rng, std::int64_t t, std::int64_t c, bool awkward)
@@ -19,9 +20,10 @@ struct Case {
         x(awkward ? awkward_floats(rng, t * c) : random_floats(rng, t * c)),
         weight(random_floats(rng, c)) {}
 
+  std::int64_t divisor() const { return cols + left_out; }
   std::vector<float> run(RmsNormFn* kernel) const {
     Guarded<float> in(x), w(weight), out(x.size());
-    kernel({in.data(), cols, w.data(), out.data(), cols, tokens, cols, kEps});
+    kernel({in.data(), cols, w.data(), out.data(), cols, tokens, cols, kEps, divisor()});
     return out.copy();
   }
 };
@@ -35,7 +37,7 @@ std::vector<float> defined(const Case& c) {
     for (std::int64_t k = 0; k < c.cols; ++k) lane[k % 16] = std::fma(x[k], x[k], lane[k % 16]);
     for (int width = 8; width > 0; width /= 2)
       for (int l = 0; l < width; ++l) lane[l] += lane[l + width];
-    const float r = 1.0f / std::sqrt(lane[0] / static_cast<float>(c.cols) + kEps);
+    const float r = 1.0f / std::sqrt(lane[0] / static_cast<float>(c.divisor()) + kEps);
     for (std::int64_t k = 0; k < c.cols; ++k)
       out[usize(t * c.cols + k)] = c.weight[usize(k)] * (x[k] * r);
   }
@@ -57,6 +59,25 @@ TEST_P(RmsNorm, IsTheDefinitionBitForBit) {
   ASSERT_TRUE(same_bits(c.run(GetParam().run), defined(c)));
 }
 
+// What takes columns of zeros away (model/dead_neurons.h) keeps the others in their lanes.
+TEST_P(RmsNorm, LeavesZerosOutWhereTheMeanCountsThem) {
+  std::mt19937 rng(6);
+  Case whole(rng, 2, 163, false), part = whole;
+  part.cols = 35;  // 128 columns are 8 whole vectors
+  part.left_out = 128;
+  part.x.clear();
+  part.weight.assign(whole.weight.begin() + 128, whole.weight.end());
+  for (std::int64_t t = 0; t < 2; ++t) {
+    const auto row = whole.x.begin() + t * whole.cols;
+    std::fill(row, row + 128, t == 0 ? 0.0f : -0.0f);
+    part.x.insert(part.x.end(), row + 128, row + whole.cols);
+  }
+  const auto expected = whole.run(GetParam().run), out = part.run(GetParam().run);
+  for (std::int64_t t = 0; t < 2; ++t)
+    for (std::int64_t k = 0; k < part.cols; ++k)
+      EXPECT_EQ(out[usize(t * 35 + k)], expected[usize(t * 163 + 128 + k)]) << t << " " << k;
+}
+
 TEST_P(RmsNorm, NotANumberStaysInItsRow) {
   std::mt19937 rng(2);
   Case c(rng, 2, 37, false);
@@ -71,7 +92,7 @@ TEST_P(RmsNorm, InPlaceAndTokenByTokenGiveTheSame) {
   auto x = c.x;
   for (std::int64_t t = 0; t < c.tokens; ++t)
     GetParam().run({x.data() + t * c.cols, c.cols, c.weight.data(), x.data() + t * c.cols, c.cols,
-                    1, c.cols, kEps});
+                    1, c.cols, kEps, c.divisor()});
   EXPECT_TRUE(same_bits(x, c.run(GetParam().run)));
 }
 
@@ -101,7 +122,8 @@ TEST(RmsNormOp, DoesNotDependOnThreads) {
   for (const int threads : {1, 2, 3, 7}) {
     ThreadPool pool(threads);
     std::vector<float> out(c.x.size());
-    rms_norm({c.x.data(), c.cols, c.weight.data(), out.data(), c.cols, c.tokens, c.cols, kEps},
+    rms_norm({c.x.data(), c.cols, c.weight.data(), out.data(), c.cols, c.tokens, c.cols, kEps,
+              c.divisor()},
              pool);
     EXPECT_TRUE(same_bits(out, expected)) << threads;
   }

@@ -225,7 +225,7 @@ static inline void one_row(const RowArgs& a, std::int64_t t) {
     case RowOp::layer_norm:
       return layer_norm_row<V>(a, x, out);
     case RowOp::rms_norm:
-      return rms_norm_rows<V>({x, 0, a.weight, out, 0, 1, a.cols, a.eps});
+      return rms_norm_rows<V>({x, 0, a.weight, out, 0, 1, a.cols, a.eps, a.cols});
     case RowOp::softmax_grad:
       return softmax_grad_row<V>(x, g, out, a.cols);
     case RowOp::log_softmax_grad:
