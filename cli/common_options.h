@@ -19,12 +19,15 @@ struct ModelOptions {
   /// "screened": the likeliest tokens by way of a sketch of the head; or "full".
   std::string head = "full";
   std::string packing = "auto";
+  std::string kv = "f32";
   std::string activation, scale_meaning, i2s_layout, pre_tokenizer;
 
   void add_model(CLI::App& app);
   void add_threads(CLI::App& app);
   /// --head, screened unless it is given, and --packing.
   void add_speed(CLI::App& app);
+  /// --kv
+  void add_kv(CLI::App& app);
   /// How to read what a file leaves open.
   void add_overrides(CLI::App& app);
   void add_to(CLI::App& app) {
@@ -35,6 +38,7 @@ struct ModelOptions {
 
   std::string path() const;
   TernaryPacking ternary_packing() const;
+  KvType kv_type() const;
   OpenOptions open_options() const;
 };
 
