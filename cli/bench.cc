@@ -49,6 +49,7 @@ struct Measurement {
   const char* kind;           // "prefill", "decode"
   std::int64_t tokens;        // of each text
   std::int64_t texts;         // read or written at once
+  KvType kv;                  // of the cache
   std::vector<double> rates;  // tokens a second, of all texts together, ascending
 
   double median() const {
@@ -88,10 +89,11 @@ struct Cost {
 
 bool is_decode(const Measurement& m) { return m.kind[0] == 'd'; }
 
-// "decode 64", "decode 64 x 8"
+// "decode 64", "decode 64 x 8", "decode 64, int8 cache"
 std::string name(const Measurement& m) {
   return std::string(m.kind) + " " + std::to_string(m.tokens) +
-         (m.texts > 1 ? " x " + std::to_string(m.texts) : "");
+         (m.texts > 1 ? " x " + std::to_string(m.texts) : "") +
+         (m.kv != KvType::f32 ? ", " + std::string(to_string(m.kv)) + " cache" : "");
 }
 
 double Cost::of(const Measurement& m) const {
@@ -176,9 +178,10 @@ class Bench {
   // One run ahead of the clock: pages, caches and working memory are as in a long run then.
   template <class Work>
   Measurement measure(const char* kind, std::int64_t tokens, std::int64_t texts, const Work& work) {
-    Measurement m{kind, tokens, texts, {}};
+    const KvType kv = options_.model.kv_type();
+    Measurement m{kind, tokens, texts, kv, {}};
     std::vector<KvCache> caches;
-    for (std::int64_t i = 0; i < texts; ++i) caches.emplace_back(decoder_.config(), tokens);
+    for (std::int64_t i = 0; i < texts; ++i) caches.emplace_back(decoder_.config(), tokens, kv);
     Progress progress(name(m));
     const auto rounds = static_cast<std::uint64_t>(options_.repeat) + 1;
     for (std::uint64_t i = 0; i < rounds; ++i) {
@@ -256,7 +259,7 @@ void print_json(const std::vector<Measurement>& results, const ModelConfig& conf
   json.key("results").begin_array();
   for (const Measurement& m : results) {
     json.begin_object().member("kind", m.kind).member("tokens", m.tokens);
-    json.member("texts", m.texts);
+    json.member("texts", m.texts).member("kv", to_string(m.kv));
     json.member("tokens_per_second", m.median()).member("min", m.rates.front());
     json.member("max", m.rates.back()).member("repeats", std::uint64_t{m.rates.size()});
     json.member("part_of_limit", part_of_limit(m, cost, machine.limits)).end_object();
@@ -292,6 +295,7 @@ void add_options(CommandLine& line, Options& o) {
       ->type_name("NAME");
   o.model.add_threads(line.app());
   o.model.add_speed(line.app());
+  o.model.add_kv(line.app());
   const auto sizes = [&](const char* name, std::vector<std::int64_t>& values, const char* help) {
     return line->add_option(name, values, help)
         ->delimiter(',')

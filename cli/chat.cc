@@ -63,7 +63,8 @@ class Conversation {
       : options_(options),
         tokenizer_(tokenizer),
         template_(chat_template(model.path, options)),
-        session_(model.decoder, context_size(options.context, model.config())),
+        session_(model.decoder, context_size(options.context, model.config()),
+                 options.model.kv_type()),
         generate_{options.sampling, options.max_tokens,
                   stop_tokens(model.path, model.config(), &tokenizer), options.draft} {
     args_.bos_token = token_text(tokenizer.bos());
@@ -202,6 +203,7 @@ int chat_main(int argc, const char* const* argv) {
       ->type_name("N");
   o.model.add_threads(line.app());
   o.model.add_speed(line.app());
+  o.model.add_kv(line.app());
   add_draft(line.app(), o.draft);
   line->add_flag("-v,--verbose", o.verbose, "Print figures after each answer");
   add_sampling(line.app(), o.sampling);

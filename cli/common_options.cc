@@ -61,6 +61,16 @@ void ModelOptions::add_speed(CLI::App& app) {
       ->capture_default_str();
 }
 
+void ModelOptions::add_kv(CLI::App& app) {
+  app.add_option(
+         "--kv", kv,
+         "Numbers of the KV cache: f32, or with less memory and other results bf16 (a half) "
+         "or int8 (a quarter); 'bitnet perplexity --kv' shows what that costs")
+      ->check(CLI::IsMember({"f32", "bf16", "int8"}))
+      ->type_name("TYPE")
+      ->capture_default_str();
+}
+
 void ModelOptions::add_overrides(CLI::App& app) {
   app.add_option("--activation", activation, "Activation function: relu2 or silu")
       ->check(CLI::IsMember({"relu2", "silu"}))
@@ -86,6 +96,8 @@ TernaryPacking ModelOptions::ternary_packing() const {
   if (packing == "2bit") return TernaryPacking::block128;
   return packing == "1.6bit" ? TernaryPacking::lookup : TernaryPacking::automatic;
 }
+
+KvType ModelOptions::kv_type() const { return kv_type_from_name(kv).value_or(KvType::f32); }
 
 OpenOptions ModelOptions::open_options() const {
   OpenOptions open;

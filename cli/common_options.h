@@ -20,12 +20,15 @@ struct ModelOptions {
   std::string head = "full";
   std::string packing = "auto";
   bool keep_dead_neurons = false;  // no option: the results are the same
+  std::string kv = "f32";
   std::string activation, scale_meaning, i2s_layout, pre_tokenizer;
 
   void add_model(CLI::App& app);
   void add_threads(CLI::App& app);
   /// --head, screened unless it is given, and --packing.
   void add_speed(CLI::App& app);
+  /// --kv
+  void add_kv(CLI::App& app);
   /// How to read what a file leaves open.
   void add_overrides(CLI::App& app);
   void add_to(CLI::App& app) {
@@ -36,6 +39,7 @@ struct ModelOptions {
 
   std::string path() const;
   TernaryPacking ternary_packing() const;
+  KvType kv_type() const;
   OpenOptions open_options() const;
 };
 

@@ -47,6 +47,8 @@ std::string Figures::line() const {
             counted(drafts.drafted, "draft token") + " accepted";
   if (stop == StopReason::context_full) text += ", context full";
   if (stop == StopReason::cancelled) text += ", interrupted";
+  if (kv != KvType::f32)
+    text += " | KV cache " + std::string(bitnet::to_string(kv)) + ", not exact";
   return text + " | peak memory " + bytes_in_words(os::memory_info().peak_resident_bytes) + "\n";
 }
 
@@ -58,12 +60,14 @@ void Figures::write(JsonWriter& json) const {
       .member("decode_tokens_per_second", decode_rate())
       .member("drafted_tokens", drafts.drafted)
       .member("accepted_tokens", drafts.accepted)
+      .member("kv", bitnet::to_string(kv))
       .member("peak_memory_bytes", os::memory_info().peak_resident_bytes);
 }
 
 void complete(Session& session, std::span<const std::int32_t> ids, const GenerateOptions& options,
               Figures& figures, const std::function<void(std::int32_t)>& on_token) {
   figures.prompt_tokens = static_cast<std::int64_t>(ids.size());
+  figures.kv = session.kv_type();
   const Stopwatch prefill;
   try {
     Progress progress("reading the prompt");

@@ -15,6 +15,7 @@ struct Figures {
   double prompt_seconds = 0.0, new_seconds = 0.0;
   bool with_drafts = false;
   DraftCounts drafts;
+  KvType kv = KvType::f32;
   StopReason stop = StopReason::cancelled;
 
   explicit Figures(double load = 0.0) : load_seconds(load) {}

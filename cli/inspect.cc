@@ -47,13 +47,13 @@ std::uint64_t head_sketch_bytes(const TensorList& list) {
   return 0;
 }
 
-Plan make_plan(const TensorList& list, std::int64_t context) {
+Plan make_plan(const TensorList& list, std::int64_t context, KvType kv) {
   const std::int64_t chunk = std::min(context, Decoder::kPromptChunk);
   const auto logits = static_cast<std::uint64_t>(list.config.vocab_size) * sizeof(float);
   return {context,
           list.in_place_bytes(),
           list.converted_bytes(),
-          KvCache::byte_size(list.config, context),
+          KvCache::byte_size(list.config, context, kv),
           workspace_bytes(list.config, chunk) + logits,
           head_sketch_bytes(list),
           os::memory_info()};
@@ -192,6 +192,7 @@ int inspect_main(int argc, const char* const* argv) {
                    "Context to plan memory for (default: the model's maximum, at most 4096)")
       ->check(integer_from(1))
       ->type_name("N");
+  model.add_kv(line.app());
   line->add_flag("--quick", quick, "Read headers only");
   line->add_flag("--json", json, "Print one JSON object");
   model.add_threads(line.app());
@@ -209,7 +210,7 @@ int inspect_main(int argc, const char* const* argv) {
     fail(Errc::invalid_argument, "context of " + std::to_string(context) +
                                      " positions asked for; the model has 1 to " +
                                      std::to_string(list.config.max_positions));
-  const Plan plan = make_plan(list, context);
+  const Plan plan = make_plan(list, context, model.kv_type());
   if (!json) {
     print_head(path, list);
     print_plan(plan);

@@ -78,6 +78,7 @@ int logits_main(int argc, const char* const* argv) {
   line->add_option("-o,--out", o.out, "Where the logits go")->type_name("FILE.npy");
   line->add_option("--hidden", o.hidden, "Where the hidden states go")->type_name("FILE.npy");
   o.model.add_threads(line.app());
+  o.model.add_kv(line.app());
   line->add_flag("--no-bos", o.no_bos, "Do not begin with the begin-of-text token");
   o.model.add_overrides(line.app());
   if (!line.parse(argc, argv)) return 0;
@@ -88,7 +89,7 @@ int logits_main(int argc, const char* const* argv) {
   OpenedModel model(o.model);
   const ModelConfig& config = model.config();
   const auto tokens = static_cast<std::int64_t>(ids.size());
-  KvCache cache(config, tokens);
+  KvCache cache(config, tokens, o.model.kv_type());
   std::optional<HiddenStates> hidden;
   if (!o.hidden.empty()) hidden.emplace(config, tokens);
   std::vector<float> logits;

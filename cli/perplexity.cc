@@ -3,6 +3,7 @@
 #include "bitnet/generate/perplexity.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "bitnet/io/npy.h"
 #include "cli/command_line.h"
@@ -21,10 +22,13 @@ constexpr const char* kDescription =
     "exponential,\n"
     "of a text. The text is read in windows, each from an empty context; the figures have the "
     "same\n"
-    "bits on every machine.";
+    "bits on every machine. With --kv bf16 or int8 the text is read with an f32 cache too, and "
+    "both\n"
+    "are shown: what the smaller cache costs.";
 constexpr const char* kExamples =
     "  bitnet perplexity -m model.gguf --file wiki.test.raw\n"
-    "  bitnet perplexity -m folder --tokens ids.npy --window 512 --json";
+    "  bitnet perplexity -m folder --tokens ids.npy --window 512 --json\n"
+    "  bitnet perplexity -m model.gguf --file wiki.test.raw --kv int8      beside a cache of f32";
 
 constexpr std::int64_t kDefaultWindow = 1024;
 
@@ -56,6 +60,48 @@ std::vector<std::int32_t> read_tokens(const std::string& path) {
   }
 }
 
+Perplexity measure(OpenedModel& model, std::span<const std::int32_t> ids, std::int64_t window,
+                   KvType kv) {
+  Progress progress("measuring, " + std::string(to_string(kv)) + " cache");
+  return perplexity(model.decoder, ids, window, kv, [&](std::int64_t done, std::int64_t total) {
+    progress.update(static_cast<std::uint64_t>(done), static_cast<std::uint64_t>(total));
+  });
+}
+
+struct Result {
+  Perplexity p;
+  KvType kv;
+  std::optional<Perplexity> exact;  // with a cache of f32, where kv is another
+  std::int64_t window;
+  double rate;  // tokens a second, of p
+
+  // How many times that of f32.
+  double ratio() const { return p.ppl / exact->ppl; }
+};
+
+void print_json(const Result& r) {
+  JsonWriter out;
+  out.begin_object().member("nll", r.p.nll).member("ppl", r.p.ppl);
+  out.member("first_window_nll", r.p.first_window_nll).member("window", r.window);
+  out.member("kv", to_string(r.kv));
+  if (r.exact)
+    out.member("f32_nll", r.exact->nll).member("f32_ppl", r.exact->ppl).member("ratio", r.ratio());
+  out.member("tokens", r.p.tokens).member("tokens_per_second", r.rate).end_object();
+  print_text(out.text());
+}
+
+void print_result(const Result& r) {
+  const std::string cache = " with a KV cache of ";
+  print_text("perplexity " + fixed(r.p.ppl, 6) +
+             (r.exact ? cache + std::string(to_string(r.kv)) + "\n           " +
+                            fixed(r.exact->ppl, 6) + cache + "f32; ratio " + fixed(r.ratio(), 6)
+                      : "") +
+             "\nnll        " + fixed(r.p.nll, 6) + " nats a token, first window " +
+             fixed(r.p.first_window_nll, 6) + "\n");
+  print_error_text(counted(r.p.tokens, "token") + " in windows of " + with_commas(r.window) + ", " +
+                   fixed(r.rate, 0) + " tokens/s\n");
+}
+
 }  // namespace
 
 int perplexity_main(int argc, const char* const* argv) {
@@ -76,6 +122,7 @@ int perplexity_main(int argc, const char* const* argv) {
       ->check(integer_from(1))
       ->type_name("N");
   model_options.add_threads(line.app());
+  model_options.add_kv(line.app());
   line->add_flag("--no-bos", no_bos, "Do not begin the text with the begin-of-text token");
   line->add_flag("--json", json, "Print one JSON object");
   model_options.add_overrides(line.app());
@@ -88,27 +135,13 @@ int perplexity_main(int argc, const char* const* argv) {
                                             : read_tokens(tokens_file);
   OpenedModel model(model_options);
   if (window == 0) window = std::min(kDefaultWindow, model.config().max_positions);
+  const KvType kv = model_options.kv_type();
   const Stopwatch watch;
-  Progress progress("measuring");
-  const Perplexity p =
-      perplexity(model.decoder, ids, window, [&](std::int64_t done, std::int64_t total) {
-        progress.update(static_cast<std::uint64_t>(done), static_cast<std::uint64_t>(total));
-      });
-  progress.clear();
-  const double rate = static_cast<double>(p.tokens) / watch.seconds();
+  Result result{measure(model, ids, window, kv), kv, {}, window, 0};
+  result.rate = static_cast<double>(result.p.tokens) / watch.seconds();
+  if (kv != KvType::f32) result.exact = measure(model, ids, window, KvType::f32);
   model.loaded.source->check_intact();
-  if (json) {
-    JsonWriter out;
-    out.begin_object().member("nll", p.nll).member("ppl", p.ppl);
-    out.member("first_window_nll", p.first_window_nll).member("window", window);
-    out.member("tokens", p.tokens).member("tokens_per_second", rate).end_object();
-    print_text(out.text());
-  } else {
-    print_text("perplexity " + fixed(p.ppl, 6) + "\nnll        " + fixed(p.nll, 6) +
-               " nats a token, first window " + fixed(p.first_window_nll, 6) + "\n");
-    print_error_text(counted(p.tokens, "token") + " in windows of " + with_commas(window) + ", " +
-                     fixed(rate, 0) + " tokens/s\n");
-  }
+  json ? print_json(result) : print_result(result);
   return 0;
 }
 

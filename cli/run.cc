@@ -63,6 +63,7 @@ void add_options(CommandLine& line, Options& o) {
       ->type_name("N");
   o.model.add_threads(line.app());
   o.model.add_speed(line.app());
+  o.model.add_kv(line.app());
   add_draft(line.app(), o.draft);
   line->add_flag("--ignore-eos", o.ignore_eos, "Go on after a stop token");
   line->add_flag("--no-bos", o.no_bos, "Do not begin with the begin-of-text token");
@@ -115,12 +116,13 @@ std::string prompt_text(const Options& o, const std::string& path) {
   return text;
 }
 
-void print_verbose(OpenedModel& model, std::int64_t context) {
+void print_verbose(OpenedModel& model, std::int64_t context, KvType kv) {
   print_error_text("model     " + model.path + "\n          " + describe(model.config()) +
                    "\ncompute   " + model.runtime.context().table->name + ", " +
                    counted(model.runtime.threads().size(), "thread") + "\ncontext   " +
                    counted(context, "token") + ", " +
-                   bytes_in_words(KvCache::byte_size(model.config(), context)) + " when full\n");
+                   bytes_in_words(KvCache::byte_size(model.config(), context, kv)) + " in " +
+                   std::string(to_string(kv)) + " when full\n");
 }
 
 void print_json(const Options& o, const Output& output, std::span<const std::int32_t> prompt,
@@ -159,8 +161,8 @@ int run_main(int argc, const char* const* argv) {
 
   OpenedModel model(o.model);
   const std::int64_t context = context_size(o.context, model.config());
-  if (o.verbose) print_verbose(model, context);
-  Session session(model.decoder, context);
+  if (o.verbose) print_verbose(model, context, o.model.kv_type());
+  Session session(model.decoder, context, o.model.kv_type());
   Output output(o, tokenizer ? &*tokenizer : nullptr);
   GenerateOptions generate{o.sampling, o.max_tokens, {}, o.draft};
   if (!o.ignore_eos)

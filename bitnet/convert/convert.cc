@@ -87,7 +87,7 @@ std::vector<float> check_logits(const LoadedModel& model, Runtime& runtime,
                                 HybridMemoryPool& pool) {
   Decoder decoder(model.config, model.weights, runtime.context(), pool);
   const std::vector<std::int32_t> ids = check_ids(model.config);
-  KvCache cache(model.config, static_cast<std::int64_t>(ids.size()), pool);
+  KvCache cache(model.config, static_cast<std::int64_t>(ids.size()), KvType::f32, pool);
   const auto hidden = decoder.forward(ids, cache);
   const std::int64_t vocab = model.config.vocab_size;
   std::vector<float> logits(ids.size() * static_cast<std::size_t>(vocab));

@@ -17,15 +17,16 @@ constexpr std::int64_t kLogitRows = 32;
 // Adds up the windows of a text.
 class Meter {
  public:
-  Meter(Decoder& decoder, std::span<const std::int32_t> tokens)
+  Meter(Decoder& decoder, std::span<const std::int32_t> tokens, KvType kv)
       : decoder_(decoder),
         tokens_(tokens),
+        kv_(kv),
         vocab_(decoder.config().vocab_size),
         logits_(Tensor::allocate(DType::f32, {kLogitRows, vocab_})) {}
 
   // NLL of the tokens after [first, first + count), read from an empty context.
   double window(std::int64_t first, std::int64_t count) {
-    KvCache cache(decoder_.config(), std::max<std::int64_t>(count, 1));
+    KvCache cache(decoder_.config(), std::max<std::int64_t>(count, 1), kv_);
     double sum = 0.0;
     for (std::int64_t at = 0; at < count; at += Decoder::kPromptChunk) {
       const std::int64_t chunk = std::min(Decoder::kPromptChunk, count - at);
@@ -51,6 +52,7 @@ class Meter {
 
   Decoder& decoder_;
   std::span<const std::int32_t> tokens_;
+  KvType kv_;
   std::int64_t vocab_;
   Tensor logits_;
 };
@@ -65,7 +67,7 @@ double negative_log_likelihood(std::span<const float> logits, std::int32_t targe
 }
 
 Perplexity perplexity(Decoder& decoder, std::span<const std::int32_t> tokens, std::int64_t window,
-                      const std::function<void(std::int64_t, std::int64_t)>& progress) {
+                      KvType kv, const std::function<void(std::int64_t, std::int64_t)>& progress) {
   const ModelConfig& config = decoder.config();
   require(tokens.size() >= 2, "perplexity: at least two tokens are needed");
   if (window < 1 || window > config.max_positions)
@@ -78,7 +80,7 @@ Perplexity perplexity(Decoder& decoder, std::span<const std::int32_t> tokens, st
                                        " is outside the vocabulary of " +
                                        std::to_string(config.vocab_size));
   const auto total = static_cast<std::int64_t>(tokens.size()) - 1;
-  Meter meter(decoder, tokens);
+  Meter meter(decoder, tokens, kv);
   Perplexity result;
   double sum = 0.0;
   for (std::int64_t first = 0; first < total; first += window) {

@@ -19,10 +19,11 @@ struct Perplexity {
 
 /// Window k reads tokens [k * window, (k + 1) * window) from an empty context and predicts the
 /// token after each; the last window may be shorter. Sums are in double, in order: the same bits on
-/// every machine. Throws Error{invalid_argument} for fewer than two tokens, ids outside the
-/// vocabulary, a window below 1 or beyond the model's positions.
+/// every machine. `kv`: the type of the cache. Throws Error{invalid_argument} for fewer than two
+/// tokens, ids outside the vocabulary, a window below 1 or beyond the model's positions.
 Perplexity perplexity(
     Decoder& decoder, std::span<const std::int32_t> tokens, std::int64_t window,
+    KvType kv = KvType::f32,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 
 /// -log softmax(logits)[target], in double.

@@ -61,7 +61,7 @@ TEST(Perplexity, ReportsProgressOfEveryWindow) {
   TestModel model;
   Decoder decoder = model.decoder();
   std::vector<std::int64_t> done;
-  perplexity(decoder, text(26), 10, [&](std::int64_t at, std::int64_t total) {
+  perplexity(decoder, text(26), 10, KvType::f32, [&](std::int64_t at, std::int64_t total) {
     done.push_back(at);
     EXPECT_EQ(total, 25);
   });

@@ -10,8 +10,8 @@
 
 namespace bitnet {
 
-Session::Session(Decoder& decoder, std::int64_t context_size, HybridMemoryPool& pool)
-    : decoder_(&decoder), cache_(decoder.config(), context_size, pool) {}
+Session::Session(Decoder& decoder, std::int64_t context_size, KvType kv, HybridMemoryPool& pool)
+    : decoder_(&decoder), cache_(decoder.config(), context_size, kv, pool) {}
 
 void Session::append(std::span<const std::int32_t> ids, const PrefillProgress& progress) {
   const profile::Span span("prefill");

@@ -39,8 +39,9 @@ using OnToken = std::function<bool(std::int32_t token)>;
 /// Thread-compatible. The decoder outlives the session.
 class Session {
  public:
-  /// Room for context_size tokens, at most config.max_positions.
-  Session(Decoder& decoder, std::int64_t context_size, HybridMemoryPool& pool = default_pool());
+  /// Room for context_size tokens, at most config.max_positions, in a cache of type `kv`.
+  Session(Decoder& decoder, std::int64_t context_size, KvType kv = KvType::f32,
+          HybridMemoryPool& pool = default_pool());
 
   /// Reads tokens. Throws Error{invalid_argument} where they do not fit into the context (nothing
   /// is read then) or an id is outside the vocabulary.
@@ -63,6 +64,7 @@ class Session {
 
   std::span<const std::int32_t> tokens() const noexcept { return tokens_; }
   std::int64_t context_size() const noexcept { return cache_.max_positions(); }
+  KvType kv_type() const noexcept { return cache_.type(); }
 
  private:
   // A guess at the tokens behind the last one read, computed along with it.

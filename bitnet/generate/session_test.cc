@@ -86,7 +86,10 @@ TEST_F(SessionTest, AScreenedHeadWritesTheSameTokens) {
         options.sampling.repeat_penalty = penalty;
         options.sampling.repeat_last_n = penalty < 1 ? -1 : 8;
         options.sampling.seed += 1;
-        Session one(full, 64), other(screened, 64);
+        // Every type of cache in turn: a screened head sees none of it.
+        const auto kv = static_cast<KvType>(options.sampling.seed % 3);
+        Session one(full, 64, kv), other(screened, 64, kv);
+        ASSERT_EQ(one.kv_type(), kv);
         one.append(Ids{7, 8, 9});
         other.append(Ids{7, 8, 9});
         ASSERT_EQ(generate(one, options, StopReason::max_tokens),

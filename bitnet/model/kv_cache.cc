@@ -13,14 +13,15 @@ constexpr std::int64_t kGroupBytes = std::int64_t{8} << 20;  // of kFirstCapacit
 
 }  // namespace
 
-KvCache::KvCache(const ModelConfig& config, std::int64_t max_positions, HybridMemoryPool& pool)
-    : kv_heads_(config.num_kv_heads),
+KvCache::KvCache(const ModelConfig& config, std::int64_t max_positions, KvType type,
+                 HybridMemoryPool& pool)
+    : type_(type),
+      kv_heads_(config.num_kv_heads),
       dim_(config.head_dim),
       max_positions_(max_positions),
       num_layers_(config.num_layers),
       pool_(&pool) {
-  const std::int64_t layer_bytes =
-      2 * kFirstCapacity * kv_heads_ * dim_ * std::int64_t{sizeof(float)};
+  const std::int64_t layer_bytes = 2 * kv_heads_ * head_bytes(kFirstCapacity);
   group_layers_ = std::clamp(kGroupBytes / layer_bytes, std::int64_t{1}, num_layers_);
   groups_.resize(static_cast<std::size_t>((num_layers_ + group_layers_ - 1) / group_layers_));
   if (max_positions < 1 || max_positions > config.max_positions)
@@ -33,16 +34,22 @@ std::int64_t KvCache::layers_of(std::size_t group) const noexcept {
   return std::min(group_layers_, num_layers_ - static_cast<std::int64_t>(group) * group_layers_);
 }
 
-// A head's positions are contiguous in both layouts, so growing copies one run a head: of each
-// layer those of keys, then those of values.
+// A head's positions are contiguous in both layouts, so growing copies one run of numbers a head,
+// of int8 one of scales too.
 KvCache::Group KvCache::grown(const Group& old, std::int64_t layers, std::int64_t capacity) const {
   const std::int64_t runs = 2 * layers * kv_heads_;
-  Group next{Tensor::allocate(DType::f32, {runs, capacity * dim_}, *pool_), capacity};
-  if (size_ == 0) return next;
-  const auto bytes = static_cast<std::size_t>(round_up(size_, 16) * dim_) * sizeof(float);
-  for (std::int64_t run = 0; run < runs; ++run)
-    std::memcpy(next.memory.as_mutable<float>() + run * capacity * dim_,
-                old.memory.as<float>() + run * old.capacity * dim_, bytes);
+  Group next{Tensor::allocate(DType::u8, {runs, head_bytes(capacity)}, *pool_), capacity};
+  const std::int64_t scale_bytes = type_ == KvType::int8 ? sizeof(float) : 0;
+  const std::int64_t number_bytes = head_bytes(1) - scale_bytes, held = round_up(size_, 16);
+  const auto copy = [&](std::int64_t run, std::int64_t bytes, std::int64_t behind) {
+    std::memcpy(next.memory.mutable_data() + run * head_bytes(capacity) + behind * capacity,
+                old.memory.data() + run * head_bytes(old.capacity) + behind * old.capacity,
+                static_cast<std::size_t>(held * bytes));
+  };
+  for (std::int64_t run = 0; held > 0 && run < runs; ++run) {
+    copy(run, number_bytes, 0);
+    copy(run, scale_bytes, number_bytes);
+  }
   return next;
 }
 
@@ -69,9 +76,9 @@ void KvCache::resize(std::int64_t positions) {
 
 KvLayerView KvCache::layer(std::int64_t index) {
   Group& group = groups_[static_cast<std::size_t>(index / group_layers_)];
-  const std::int64_t half = kv_heads_ * group.capacity * dim_;
-  float* const keys = group.memory.as_mutable<float>() + index % group_layers_ * 2 * half;
-  return {keys, keys + half, group.capacity, kv_heads_, dim_};
+  const std::int64_t half = kv_heads_ * head_bytes(group.capacity);
+  std::byte* const keys = group.memory.mutable_data() + index % group_layers_ * 2 * half;
+  return {keys, keys + half, group.capacity, kv_heads_, dim_, type_};
 }
 
 KvCache KvCache::clone() const {
@@ -80,7 +87,7 @@ KvCache KvCache::clone() const {
   shape.head_dim = dim_;
   shape.max_positions = max_positions_;
   shape.num_layers = num_layers_;
-  KvCache copy(shape, max_positions_, *pool_);
+  KvCache copy(shape, max_positions_, type_, *pool_);
   copy.size_ = size_;
   for (std::size_t i = 0; i < groups_.size(); ++i)
     if (groups_[i].capacity > 0)
@@ -89,9 +96,27 @@ KvCache KvCache::clone() const {
   return copy;
 }
 
-std::uint64_t KvCache::byte_size(const ModelConfig& config, std::int64_t positions) {
-  return static_cast<std::uint64_t>(config.num_layers * config.kv_size()) * 2 * sizeof(float) *
-         static_cast<std::uint64_t>(round_up(positions, 16));
+std::uint64_t KvCache::byte_size(const ModelConfig& config, std::int64_t positions, KvType type) {
+  return static_cast<std::uint64_t>(config.num_layers * config.num_kv_heads) * 2 *
+         static_cast<std::uint64_t>(kv_head_bytes(type, round_up(positions, 16), config.head_dim));
+}
+
+std::string_view to_string(KvType type) noexcept {
+  switch (type) {
+    case KvType::f32:
+      return "f32";
+    case KvType::bf16:
+      return "bf16";
+    case KvType::int8:
+      break;
+  }
+  return "int8";
+}
+
+std::optional<KvType> kv_type_from_name(std::string_view name) noexcept {
+  for (const KvType type : {KvType::f32, KvType::bf16, KvType::int8})
+    if (to_string(type) == name) return type;
+  return std::nullopt;
 }
 
 }  // namespace bitnet

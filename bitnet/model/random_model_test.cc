@@ -77,7 +77,7 @@ TEST(MemoryPlan, IsWhatADecoderTakes) {
   HybridMemoryPool pool;
   Decoder decoder(config, model.weights, runtime.context(), pool);
   HybridMemoryPool cache_pool;
-  KvCache cache(config, 64, cache_pool);
+  KvCache cache(config, 64, KvType::f32, cache_pool);
   const std::vector<std::int32_t> ids(48, 5);
   decoder.forward(ids, cache);
   EXPECT_EQ(pool.metrics().live_bytes, workspace_bytes(config, 48));

@@ -173,19 +173,37 @@ struct RopeArgs {
   std::int64_t tokens, heads, dim;  // dim even
 };
 
-/// Copies this step's keys and values of one layer into its cache.
-/// keys: [kv_heads][capacity / 16][dim][16] (blocks of 16 positions, transposed, so that a vector
-/// holds 16 keys); values: [kv_heads][capacity][dim].
+/// How a KV cache stores numbers.
+enum class KvType : std::uint8_t {
+  f32,
+  bf16,  // rounded to nearest, halves to even
+  int8,  // with a float32 scale for each position of a kv head, keys and values apart:
+         //   a = max_k |x[k]|, NaN where one is;  a = 1e-30f where it is less
+         //   s = a / 127;  q[k] = round_half_even(x[k] * (127 / a)), of NaN 0
+};
+
+/// Bytes of `capacity` positions of one kv head, keys or values: all numbers, behind them the
+/// scales [capacity] of int8.
+constexpr std::int64_t kv_head_bytes(KvType type, std::int64_t capacity,
+                                     std::int64_t dim) noexcept {
+  return capacity * (type == KvType::f32 ? 4 * dim : type == KvType::bf16 ? 2 * dim : dim + 4);
+}
+
+/// Stores this step's keys and values of one layer in its cache. Each position is rounded by
+/// itself, once.
+/// keys: of each kv head [capacity / 16][dim][16] (blocks of 16 positions, transposed, so that a
+/// vector holds 16 keys); values: of each kv head [capacity][dim]; kv_head_bytes() a head.
 struct KvWriteArgs {
   const float* k;  // [tokens][k_stride], head h at h * dim
   std::int64_t k_stride;
   const float* v;
   std::int64_t v_stride;
-  float* keys;
-  float* values;
+  void* keys;
+  void* values;
   std::int64_t capacity;  // positions, a multiple of 16
   std::int64_t first_position;
   std::int64_t tokens, kv_heads, dim;
+  KvType type = KvType::f32;
 };
 
 /// Causal attention with grouped heads over the cache: query head h uses kv head h / (heads /
@@ -193,17 +211,22 @@ struct KvWriteArgs {
 ///   s[j] = (fma chain over d of q[d] * key[j][d]) * scale
 ///   m = max s;  e[j] = exp(s[j] - m);  z = sum16(e)
 ///   out[d] = (fma chain over j = 0..p of e[j] * value[j][d]) / z
+/// bf16 is widened, which is exact. Of an int8 cache key and value are the integers, and their
+/// scales k[j], v[j] come in once for each position:
+///   s[j] = ((fma chain over d of q[d] * key[j][d]) * k[j]) * scale
+///   out[d] = (fma chain over j = 0..p of (e[j] * v[j]) * value[j][d]) / z
 struct AttentionArgs {
   const float* q;  // [tokens][q_stride], head h at h * dim
   std::int64_t q_stride;
-  const float* keys;    // as in KvWriteArgs
-  const float* values;  // as in KvWriteArgs
-  float* out;           // [tokens][out_stride], head h at h * dim
+  const void* keys;    // as in KvWriteArgs
+  const void* values;  // as in KvWriteArgs
+  float* out;          // [tokens][out_stride], head h at h * dim
   std::int64_t out_stride;
   std::int64_t capacity, first_position, tokens, heads, kv_heads, dim;
   float scale;  // 1 / sqrt(dim)
   float*
       scratch;  // of the calling worker's own, attention_scratch_floats() floats, 64-byte aligned
+  KvType type = KvType::f32;
 };
 
 }  // namespace bitnet

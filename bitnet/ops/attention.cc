@@ -37,7 +37,7 @@ void kv_write(const OpContext& context, MatrixView<const float> k, MatrixView<co
   check_dim("kv_write", "rows of v", v.rows, k.rows);
   run_in_span("kv_write", run,
               {k.data, k.stride, v.data, v.stride, cache.keys, cache.values, cache.capacity,
-               first_position, k.rows, cache.kv_heads, cache.dim},
+               first_position, k.rows, cache.kv_heads, cache.dim, cache.type},
               *context.threads);
 }
 
@@ -51,10 +51,11 @@ void attention(const OpContext& context, MatrixView<const float> q, const KvLaye
           "attention: heads are not a multiple of kv heads");
   check_dim("attention", "columns of out", out.cols, q.cols);
   check_dim("attention", "rows of out", out.rows, q.rows);
-  run_in_span("attention", run,
-              {q.data, q.stride, cache.keys, cache.values, out.data, out.stride, cache.capacity,
-               first_position, q.rows, heads, cache.kv_heads, cache.dim, scale, nullptr},
-              *context.threads);
+  run_in_span(
+      "attention", run,
+      {q.data, q.stride, cache.keys, cache.values, out.data, out.stride, cache.capacity,
+       first_position, q.rows, heads, cache.kv_heads, cache.dim, scale, nullptr, cache.type},
+      *context.threads);
 }
 
 }  // namespace bitnet

@@ -3,18 +3,19 @@
 // layouts: ops/args.h.
 #pragma once
 
+#include "bitnet/ops/args.h"
 #include "bitnet/ops/context.h"
 #include "bitnet/tensor/matrix_view.h"
 
 namespace bitnet {
 
-/// Keys and values of one layer. keys: [kv_heads][capacity / 16][dim][16]; values:
-/// [kv_heads][capacity][dim].
+/// Keys and values of one layer, laid out as KvWriteArgs says.
 struct KvLayerView {
-  float* keys = nullptr;
-  float* values = nullptr;
+  void* keys = nullptr;
+  void* values = nullptr;
   std::int64_t capacity = 0;  // positions, a multiple of 16
   std::int64_t kv_heads = 0, dim = 0;
+  KvType type = KvType::f32;
 };
 
 /// Rotates every head of x [tokens][heads * dim] in place; cos and sin [tokens][dim / 2].

@@ -71,16 +71,21 @@ profile::Work work_of(const RopeArgs& a) noexcept {
 }
 
 profile::Work work_of(const KvWriteArgs& a) noexcept {
-  return work(4 * a.tokens * a.kv_heads * a.dim * kFloat, 0);
+  const std::int64_t count = 2 * a.tokens * a.kv_heads;
+  return work(count * (a.dim * kFloat + kv_head_bytes(a.type, 1, a.dim)),
+              a.type == KvType::int8 ? count * (3 * a.dim + 2) : 0);
 }
 
 // For each position that a token sees: two dot products of `dim`, the scale, the difference to the
-// maximum, the maximum, exp, the sum. The division at the end is one a number.
+// maximum, the maximum, exp, the sum; of int8 two products with scales. The division at the end is
+// one a number.
 profile::Work work_of(const AttentionArgs& a) noexcept {
   const std::int64_t positions = a.first_position + a.tokens;
   const std::int64_t seen = a.tokens * a.first_position + a.tokens * (a.tokens + 1) / 2;
-  return work((2 * a.tokens * a.heads + 2 * positions * a.kv_heads) * a.dim * kFloat,
-              a.heads * (seen * (4 * a.dim + 5) + a.tokens * a.dim));
+  const std::int64_t scales = a.type == KvType::int8 ? 2 : 0;
+  return work(2 * a.tokens * a.heads * a.dim * kFloat +
+                  2 * a.kv_heads * kv_head_bytes(a.type, positions, a.dim),
+              a.heads * (seen * (4 * a.dim + 5 + scales) + a.tokens * a.dim));
 }
 
 }  // namespace bitnet

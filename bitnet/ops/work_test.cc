@@ -165,6 +165,21 @@ TEST(WorkOf, RopeAndKvWrite) {
   w.operand<float>(2 * kTokens * kHeads * kDim);  // k, v
   w.operand<float>(2 * kTokens * kHeads * kDim);  // keys, values
   EXPECT_EQ(work_of(write), w.as_float());
+
+  write.type = KvType::bf16;
+  Counter b;
+  b.operand<float>(2 * kTokens * kHeads * kDim);
+  b.operand<std::uint16_t>(2 * kTokens * kHeads * kDim);
+  EXPECT_EQ(work_of(write), b.as_float());
+
+  write.type = KvType::int8;
+  Counter i;
+  i.operand<float>(2 * kTokens * kHeads * kDim);
+  i.operand<std::int8_t>(2 * kTokens * kHeads * kDim);
+  i.operand<float>(2 * kTokens * kHeads);  // scales
+  i.each(2 * kTokens * kHeads * kDim, {"max", "* factor", "round"});
+  i.each(2 * kTokens * kHeads, {"a / 127", "127 / a"});
+  EXPECT_EQ(work_of(write), i.as_float());
 }
 
 TEST(WorkOf, Attention) {
@@ -189,6 +204,14 @@ TEST(WorkOf, Attention) {
       c.each(kDim, {"/ z"});
     }
   EXPECT_EQ(work_of(args), c.as_float());
+
+  args.type = KvType::int8;
+  Counter i = c;
+  i.bytes -= 2 * (kFirst + kTokens) * kKvHeads * kDim * (sizeof(float) - sizeof(std::int8_t));
+  i.operand<float>(2 * (kFirst + kTokens) * kKvHeads);  // scales
+  for (std::int64_t t = 0; t < kTokens; ++t)
+    i.each(kHeads * (kFirst + t + 1), {"* key scale", "* value scale"});
+  EXPECT_EQ(work_of(args), i.as_float());
 }
 
 // What the front functions pass on: a span of their name, with the work of their arguments.

@@ -36,6 +36,11 @@ class Bench(ToolTest):
                                    out["read_bytes_per_second"], delta=1e-3 * r["part_of_limit"])
         self.assertIn("decode 6 x 8", self.text("bench", "-m", TINY, "--prefill", "4", "--decode", "6", "--batch", "8",
                                                 "--repeat", "1"))
+        out = self.json("bench", "-m", TINY, "--prefill", "20", "--decode", "6", "--batch", "2", "--repeat", "1",
+                        "--kv", "int8")
+        self.assertEqual([r["kv"] for r in out["results"]], ["int8"] * 3)
+        self.assertIn("decode 6, bf16 cache", self.text("bench", "-m", TINY, "--prefill", "4", "--decode", "6",
+                                                        "--repeat", "1", "--kv", "bf16"))
         self.fails(2, "512", "bench", "-m", TINY, "--batch", "513")
 
     def test_a_random_shape(self):

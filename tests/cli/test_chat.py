@@ -64,6 +64,16 @@ class Scripted(ToolTest):
         self.assertEqual(plain.stdout, drafted.stdout)
         self.assertRegex(drafted.stderr.decode(), r"[1-9]\d* of \d+ draft tokens accepted")
 
+    def test_smaller_caches_go_back_without_a_trace(self):
+        """Each answer again, as a conversation that begins with it."""
+        template = self.folder / "t.jinja"
+        template.write_text("{{ messages[-1]['content'] }}\n")
+        for kv in ("bf16", "int8"):
+            args = ["--template", template, "-n", "24", "--kv", kv]
+            once = self.chat("river\nsea\nriver\n", *args).stdout.decode()
+            alone = [self.chat(f"{word}\n", *args).stdout.decode() for word in ("river", "sea")]
+            self.assertEqual(once, alone[0] + alone[1] + alone[0])
+
     def test_old_exchanges_make_room(self):
         template = self.folder / "t.jinja"
         template.write_text("{% for m in messages %}{{ m['content'] }}\n{% endfor %}")

@@ -36,6 +36,11 @@ class Inspect(ToolTest):
         self.assertEqual(2 * small["kv_cache_bytes"], large["kv_cache_bytes"])
         self.assertEqual(small["kv_cache_bytes"], 10 * 4 * 64 * 2 * 4 * 512)
         self.assertTrue(small["fits"])
+        for kv, bytes_of_a_head in (("f32", 4 * 64), ("bf16", 2 * 64), ("int8", 64 + 4)):
+            plan = self.json("inspect", "--quick", "-c", "512", "--kv", kv)["memory"]
+            self.assertEqual(plan["kv_cache_bytes"], 10 * 4 * bytes_of_a_head * 2 * 512)
+            self.assertEqual(plan["total_bytes"] - plan["kv_cache_bytes"],
+                             small["total_bytes"] - small["kv_cache_bytes"])
         used = self.json("run", "-p", "river " * 240, "-c", "512", "-t", "1", "-n", "20")
         if os.environ.get("BITNET_SANITIZE"):
             return  # shadow memory and quarantine would be measured

@@ -63,6 +63,19 @@ class Logits(ToolTest):
             for a, b in zip(expected, got):
                 self.assertEqual(a.tobytes(), b.tobytes())
 
+    def test_smaller_caches_are_near(self):
+        ids = ",".join(str(i * 37 % 512) for i in range(40))
+        exact, _ = self.logits("-m", TINY, "--ids", ids)
+        apart = []
+        for kv in ("bf16", "int8"):
+            logits, _ = self.logits("-m", TINY, "--ids", ids, "--kv", kv)
+            again, _ = self.logits("-m", TINY, "--ids", ids, "--kv", kv, "-t", "3")
+            self.assertEqual(logits.tobytes(), again.tobytes())
+            apart.append(np.median(np.abs(logits - exact)))
+        # Both are dominated by activations that fall on the other side of a rounding boundary.
+        for difference in apart:
+            self.assertTrue(0 < difference < 0.1 * np.std(exact), apart)
+
     def test_a_token_does_not_depend_on_those_after_it(self):
         long, _ = self.logits("-m", TINY, "--ids", "1,2,3,4,5")
         short, _ = self.logits("-m", TINY, "--ids", "1,2,3")
@@ -99,6 +112,24 @@ class Perplexity(ToolTest):
         out = self.json("perplexity", "-m", TINY, "--tokens", self.folder / "t.npy")
         self.assertAlmostEqual(out["nll"], nll, places=9)
         self.assertEqual(out["window"], 512)  # the model has no more positions
+
+    def test_smaller_caches_beside_f32(self):
+        golden = GOLDEN / "mixed-29m"
+        tokens = self.folder / "tokens.npy"
+        np.save(tokens, np.load(golden / "val_tokens.npy")[:513])
+        args = ["perplexity", "-m", golden, "--tokens", tokens]
+        exact = self.json(*args)
+        self.assertEqual(exact["kv"], "f32")
+        self.assertNotIn("f32_ppl", exact)
+        for kv in ("bf16", "int8"):
+            out = self.json(*args, "--kv", kv)
+            self.assertEqual((out["kv"], out["f32_ppl"], out["f32_nll"]), (kv, exact["ppl"], exact["nll"]))
+            self.assertEqual(out["ratio"], out["ppl"] / exact["ppl"])
+            self.assertNotEqual(out["ppl"], exact["ppl"])
+            self.assertAlmostEqual(out["ratio"], 1, delta=0.02)
+            self.assertRegex(self.text(*args, "--kv", kv),
+                             rf"^perplexity {out['ppl']:.6f} with a KV cache of {kv}\n +{exact['ppl']:.6f} "
+                             rf"with a KV cache of f32; ratio {out['ratio']:.6f}\nnll ")
 
     def test_of_a_text(self):
         text = self.folder / "text"

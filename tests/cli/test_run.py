@@ -108,6 +108,38 @@ class Drafts(ToolTest):
             self.fails(2, "--draft", "run", "-p", "river", "--draft", bad)
 
 
+class KvCache(ToolTest):
+    def test_of_f32_is_the_default(self):
+        args = ["-p", "river", "-n", "24"]
+        plain = self.json("run", *args)
+        self.assertEqual(plain["kv"], "f32")
+        self.assertEqual(self.json("run", *args, "--kv", "f32")["ids"], plain["ids"])
+        self.assertNotIn("exact", self.ok("run", *args).stderr.decode())
+
+    def test_smaller_ones_say_that_they_are_not_exact(self):
+        args = ["-p", "river", "-n", "24", "-v", "-c", "1024"]
+        sizes = {"f32": "21.0 MB", "bf16": "10.5 MB", "int8": "5.6 MB"}
+        for kv, size in sizes.items():
+            error = self.ok("run", *args, "--kv", kv).stderr.decode()
+            self.assertIn(f"context   1,024 tokens, {size} in {kv} when full" if "1,024" in error
+                          else f"context   1024 tokens, {size} in {kv} when full", error)
+            self.assertEqual(f"KV cache {kv}, not exact |" in error, kv != "f32", error)
+            self.assertEqual(self.json("run", *args, "--kv", kv)["kv"], kv)
+
+    def test_drafts_write_the_same_text(self):
+        for kv in ("bf16", "int8"):
+            args = ["-p", "river", "--ignore-eos", "-n", "120", "--kv", kv]
+            plain, drafted = (self.json("run", *args, "--draft", n) for n in ("0", "8"))
+            self.assertEqual(drafted["ids"], plain["ids"])
+            self.assertGreater(drafted["accepted_tokens"], 0)
+
+    def test_unknown_types(self):
+        for command in ("run", "chat", "bench", "perplexity", "logits", "inspect"):
+            for bad in ("f16", "INT8", "int8 ", "", "4"):
+                self.fails(2, "--kv", command, "--kv", bad)
+            self.assertIn("--kv TYPE", self.text(command, "--help"))
+
+
 class Ids(ToolTest):
     def test_greedy_texts_of_the_reference(self):
         """Rounding may flip an int8 activation and with it a token; most texts are equal."""
@@ -150,6 +182,13 @@ class Determinism(ToolTest):
                 if self.assertEqual(text, expected, name) is None]
         self.assertIn("reference", seen)
         self.assertNotEqual(expected, self.text("run", *args[:-1], "12"))
+
+    def test_same_text_with_smaller_caches(self):
+        for kv in ("bf16", "int8"):
+            args = ["-p", "ocean", "-n", "40", "--ignore-eos", "--kv", kv]
+            expected = self.text("run", *args)
+            for name, text in self.texts(*args):
+                self.assertEqual(text, expected, f"{kv} {name}")
 
     def test_same_ids_of_a_llama(self):
         args = ["-m", TINY_LLAMA, "--ids", "5,6,7", "-n", "24", "--ignore-eos"]

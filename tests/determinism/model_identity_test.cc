@@ -21,6 +21,7 @@ struct Case {
   const char* folder;
   std::int64_t tokens;
   std::uint64_t hash;  // of all logits of the text, equal on x86-64 and AArch64
+  KvType kv = KvType::f32;
 };
 
 // The hashes change only with the numerics of the engine (docs/ARCHITECTURE.md), which golden_test
@@ -29,6 +30,12 @@ constexpr std::array kCases{
     Case{"tests/models/tiny-bitnet-gqa", 48, 0x4687357f365cb193u},
     Case{"tests/models/tiny-llama-bitlinear", 48, 0x8e056141f0b3270au},
     Case{"models/wordbook-35m", 12, 0x6a137ae34bbe7771u},
+    Case{"tests/models/tiny-bitnet-gqa", 48, 0x4c0b37c7d1d7e3adu, KvType::bf16},
+    Case{"tests/models/tiny-llama-bitlinear", 48, 0xebcfa489e3086a1au, KvType::bf16},
+    Case{"models/wordbook-35m", 12, 0xfe2b1efcb9ceb7b3u, KvType::bf16},
+    Case{"tests/models/tiny-bitnet-gqa", 48, 0x7d45a85e6f68750au, KvType::int8},
+    Case{"tests/models/tiny-llama-bitlinear", 48, 0xd17f7f168786fcb5u, KvType::int8},
+    Case{"models/wordbook-35m", 12, 0xeeda89f88907823fu, KvType::int8},
 };
 
 // FNV-1a, 64 bits.
@@ -55,13 +62,18 @@ std::vector<std::int32_t> text(std::int64_t count, std::int64_t vocab) {
   return ids;
 }
 
-// A loaded model and one number of threads.
+constexpr KvType kKvTypes[] = {KvType::f32, KvType::bf16, KvType::int8};
+
+// A loaded model, one number of threads, one type of cache.
 class Engine {
  public:
-  Engine(const std::string& folder, int threads, TernaryPacking packing = TernaryPacking::block128)
-      : runtime_(threads), model_(load(folder)) {
+  Engine(const std::string& folder, int threads, KvType kv = KvType::f32,
+         TernaryPacking packing = TernaryPacking::block128)
+      : runtime_(threads), model_(load(folder)), kv_(kv) {
     pack_weights(model_, runtime_.context(), packing);
   }
+  Engine(const Case& tested, int threads, TernaryPacking packing = TernaryPacking::block128)
+      : Engine(tested.folder, threads, tested.kv, packing) {}
 
   const ModelConfig& config() const { return model_.config; }
   Decoder decoder() { return Decoder(model_.config, model_.weights, runtime_.context()); }
@@ -70,7 +82,7 @@ class Engine {
   std::vector<float> logits(std::span<const std::int32_t> ids,
                             std::span<const std::int64_t> parts) {
     Decoder decoder = this->decoder();
-    KvCache cache(config(), static_cast<std::int64_t>(ids.size()));
+    KvCache cache(config(), static_cast<std::int64_t>(ids.size()), kv_);
     const auto vocab = static_cast<std::size_t>(config().vocab_size);
     std::vector<float> out(ids.size() * vocab);
     std::size_t at = 0;
@@ -96,12 +108,13 @@ class Engine {
 
   Runtime runtime_;
   LoadedModel model_;
+  KvType kv_;
 };
 
 class ModelIdentity : public ::testing::TestWithParam<Case> {};
 
 TEST_P(ModelIdentity, LogitsHaveTheStoredHash) {
-  Engine engine(GetParam().folder, 2);
+  Engine engine(GetParam(), 2);
   const std::uint64_t hash =
       hash_of(engine.logits(text(GetParam().tokens, engine.config().vocab_size)));
   EXPECT_EQ(hash, GetParam().hash) << std::hex << "0x" << hash << "u";
@@ -109,7 +122,7 @@ TEST_P(ModelIdentity, LogitsHaveTheStoredHash) {
 
 // At once, in parts of few tokens and token by token: ways that kernels tell apart.
 TEST_P(ModelIdentity, AtFewerBitsAWeightTheHashIsTheSame) {
-  Engine engine(GetParam().folder, 2, TernaryPacking::lookup);
+  Engine engine(GetParam(), 2, TernaryPacking::lookup);
   const auto ids = text(GetParam().tokens, engine.config().vocab_size);
   using Parts = std::vector<std::int64_t>;
   for (const Parts& parts : {Parts{1000}, Parts{1, 2, 3, 4}, Parts{7}})
@@ -117,15 +130,15 @@ TEST_P(ModelIdentity, AtFewerBitsAWeightTheHashIsTheSame) {
 }
 
 TEST_P(ModelIdentity, TheNumberOfThreadsDoesNotMatter) {
-  Engine one(GetParam().folder, 1);
+  Engine one(GetParam(), 1);
   const auto ids = text(GetParam().tokens, one.config().vocab_size);
   const auto expected = one.logits(ids);
   for (const int threads : {2, 3, 7})
-    EXPECT_TRUE(same_bits(Engine(GetParam().folder, threads).logits(ids), expected)) << threads;
+    EXPECT_TRUE(same_bits(Engine(GetParam(), threads).logits(ids), expected)) << threads;
 }
 
 TEST_P(ModelIdentity, HowATextIsCutDoesNotMatter) {
-  Engine engine(GetParam().folder, 3);
+  Engine engine(GetParam(), 3);
   const auto ids = text(GetParam().tokens, engine.config().vocab_size);
   const auto expected = engine.logits(ids);
   using Parts = std::vector<std::int64_t>;
@@ -139,13 +152,20 @@ INSTANTIATE_TEST_SUITE_P(Models, ModelIdentity, ::testing::ValuesIn(kCases),
                            name = name.substr(name.rfind('/') + 1);
                            for (char& c : name)
                              if (c == '-') c = '_';
-                           return name;
+                           return name + "_" + std::string(to_string(tested.param.kv));
                          });
 
 constexpr const char* kTiny = "tests/models/tiny-bitnet-gqa";
 
-TEST(CacheGrowth, CrossingTheFirstCapacityChangesNoBit) {
-  Engine engine(kTiny, 2);
+// Of each type of cache.
+class CacheGrowth : public ::testing::TestWithParam<KvType> {};
+class SessionIdentity : public ::testing::TestWithParam<KvType> {};
+constexpr auto kTypeName = [](const auto& tested) { return std::string(to_string(tested.param)); };
+INSTANTIATE_TEST_SUITE_P(Types, CacheGrowth, ::testing::ValuesIn(kKvTypes), kTypeName);
+INSTANTIATE_TEST_SUITE_P(Types, SessionIdentity, ::testing::ValuesIn(kKvTypes), kTypeName);
+
+TEST_P(CacheGrowth, CrossingTheFirstCapacityChangesNoBit) {
+  Engine engine(kTiny, 2, GetParam());
   const auto ids = text(300, engine.config().vocab_size);  // the first capacity is 256
   const auto expected = engine.logits(ids);
   using Parts = std::vector<std::int64_t>;
@@ -153,7 +173,7 @@ TEST(CacheGrowth, CrossingTheFirstCapacityChangesNoBit) {
     EXPECT_TRUE(same_bits(engine.logits(ids, parts), expected)) << "parts of " << parts[0];
 }
 
-TEST(CacheGrowth, AClonedCacheGoesOnAlikeAndApart) {
+TEST_P(CacheGrowth, AClonedCacheGoesOnAlikeAndApart) {
   Engine engine(kTiny, 2);
   Decoder decoder = engine.decoder();
   const auto ids = text(260, engine.config().vocab_size);
@@ -162,7 +182,7 @@ TEST(CacheGrowth, AClonedCacheGoesOnAlikeAndApart) {
     return std::vector<float>(hidden.row(hidden.rows - 1),
                               hidden.row(hidden.rows - 1) + hidden.cols);
   };
-  KvCache cache(engine.config(), 300);
+  KvCache cache(engine.config(), 300, GetParam());
   last(cache, std::span(ids).first(250));
   KvCache copy = cache.clone();
   const std::int32_t other[] = {3, 1, 4, 1, 5};
@@ -174,7 +194,7 @@ TEST(CacheGrowth, AClonedCacheGoesOnAlikeAndApart) {
 
 // Three texts of different lengths, some read in parts, some written token by token.
 TEST_P(ModelIdentity, TextsTogetherEqualEachAlone) {
-  Engine engine(GetParam().folder, 3);
+  Engine engine(GetParam(), 3);
   Decoder decoder = engine.decoder();
   constexpr std::array<std::array<std::size_t, 3>, 3> kCounts{{{1, 7, 1}, {4, 1, 1}, {2, 3, 2}}};
   std::vector<std::vector<std::int32_t>> texts;
@@ -184,7 +204,7 @@ TEST_P(ModelIdentity, TextsTogetherEqualEachAlone) {
     const std::vector<std::int32_t> ids = text(20, engine.config().vocab_size);
     texts.emplace_back(ids.begin() + static_cast<std::ptrdiff_t>(3 * i),
                        ids.begin() + static_cast<std::ptrdiff_t>(3 * i + 9));
-    caches.emplace_back(engine.config(), 9);
+    caches.emplace_back(engine.config(), 9, GetParam().kv);
   }
   std::array<std::size_t, 3> at{};
   for (const auto& counts : kCounts) {
@@ -204,22 +224,22 @@ TEST_P(ModelIdentity, TextsTogetherEqualEachAlone) {
     EXPECT_EQ(row, hidden.rows);
   }
   for (std::size_t i = 0; i < 3; ++i) {
-    KvCache cache(engine.config(), 9);
+    KvCache cache(engine.config(), 9, GetParam().kv);
     const auto alone = decoder.forward(std::span(texts[i]).first(at[i]), cache);
     EXPECT_TRUE(same_bits(got[i], {alone.data, got[i].size()})) << "text " << i;
     EXPECT_EQ(caches[i].size(), cache.size());
   }
 }
 
-TEST(SessionIdentity, GoingBackEqualsNeverHavingBeenThere) {
+TEST_P(SessionIdentity, GoingBackEqualsNeverHavingBeenThere) {
   Engine engine(kTiny, 2);
   Decoder decoder = engine.decoder();
   const auto ids = text(40, engine.config().vocab_size);
-  Session straight(decoder, 300);
+  Session straight(decoder, 300, GetParam());
   straight.append(ids);
   const std::vector<float> expected(straight.logits().begin(), straight.logits().end());
 
-  Session back(decoder, 300);
+  Session back(decoder, 300, GetParam());
   back.append(std::span(ids).first(30));
   back.append(text(250, 97));
   back.truncate(30);
@@ -228,11 +248,11 @@ TEST(SessionIdentity, GoingBackEqualsNeverHavingBeenThere) {
   EXPECT_TRUE(std::equal(ids.begin(), ids.end(), back.tokens().begin(), back.tokens().end()));
 }
 
-TEST(SessionIdentity, TheSameSeedWritesTheSameTokens) {
+TEST_P(SessionIdentity, TheSameSeedWritesTheSameTokens) {
   const auto write = [](int threads, std::uint64_t seed) {
     Engine engine("models/wordbook-35m", threads);
     Decoder decoder = engine.decoder();
-    Session session(decoder, 200);
+    Session session(decoder, 200, GetParam());
     session.append(text(10, engine.config().vocab_size));
     GenerateOptions options;
     options.sampling = {.temperature = 1.5f, .top_k = 0, .top_p = 1.0f, .min_p = 0.0f};
@@ -254,7 +274,7 @@ TEST(SessionIdentity, TheSameSeedWritesTheSameTokens) {
   EXPECT_NE(write(1, 8), expected);
 }
 
-TEST(SessionIdentity, DraftsWriteTheSameTokens) {
+TEST_P(SessionIdentity, DraftsWriteTheSameTokens) {
   for (const char* folder : {kTiny, "tests/models/tiny-llama-bitlinear"}) {
     Engine engine(folder, 2);
     Decoder decoder = engine.decoder();
@@ -262,7 +282,7 @@ TEST(SessionIdentity, DraftsWriteTheSameTokens) {
     options.max_tokens = 24;
     std::int64_t accepted = 0;
     const auto write = [&](std::int64_t draft) {
-      Session session(decoder, 64);
+      Session session(decoder, 64, GetParam());
       std::vector<std::int32_t> ids = text(4, engine.config().vocab_size);
       for (std::size_t i = 0; i < 12; ++i) ids.push_back(ids[i]);
       session.append(ids);

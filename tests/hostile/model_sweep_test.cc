@@ -77,7 +77,7 @@ class ModelSweep : public ::testing::Test {
       options.threads = &runtime_.threads();
       const LoadedModel loaded = load_model(path.string(), options);
       Decoder decoder(loaded.config, loaded.weights, runtime_.context(), pool);
-      KvCache cache(loaded.config, 1, pool);
+      KvCache cache(loaded.config, 1, KvType::f32, pool);
       const std::int32_t ids[] = {0};
       const auto hidden = decoder.forward(ids, cache);
       std::vector<float> logits(static_cast<std::size_t>(loaded.config.vocab_size));

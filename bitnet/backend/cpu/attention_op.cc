@@ -22,7 +22,7 @@ void attention(const AttentionArgs& args, ThreadPool& pool) {
   static const auto run = choose(attention_kernels(), isa::active()).run;
   const std::int64_t group = args.heads / args.kv_heads;
   const std::int64_t blocks = (args.tokens + kUnitTokens - 1) / kUnitTokens;
-  const std::int64_t positions = args.first_position + args.tokens;
+  const std::int64_t head_bytes = kv_head_bytes(args.type, args.capacity, args.dim);
   const auto task = [&](int worker, int count) {
     for (std::int64_t unit = worker; unit < blocks * args.kv_heads; unit += count) {
       const std::int64_t kv = unit % args.kv_heads;
@@ -30,16 +30,17 @@ void attention(const AttentionArgs& args, ThreadPool& pool) {
       AttentionArgs part = args;
       part.q += first * args.q_stride + kv * group * args.dim;
       part.out += first * args.out_stride + kv * group * args.dim;
-      part.keys += kv * args.capacity * args.dim;
-      part.values += kv * args.capacity * args.dim;
+      part.keys = static_cast<const std::byte*>(args.keys) + kv * head_bytes;
+      part.values = static_cast<const std::byte*>(args.values) + kv * head_bytes;
       part.first_position += first;
       part.tokens = std::min(kUnitTokens, args.tokens - first);
       part.heads = group;
       part.kv_heads = 1;
-      part.scratch = worker_scratch(attention_scratch_floats(positions, args.dim));
+      part.scratch = worker_scratch(attention_scratch_floats(part));
       run(part);
     }
   };
+  const std::int64_t positions = args.first_position + args.tokens;
   if (2 * args.tokens * positions * args.heads * args.dim <= kAloneProducts)
     task(0, 1);
   else

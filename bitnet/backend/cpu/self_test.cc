@@ -8,6 +8,7 @@
 #include "bitnet/backend/cpu/kernels/activation/activation.h"
 #include "bitnet/backend/cpu/kernels/attention/attention.h"
 #include "bitnet/backend/cpu/kernels/dense_linear/dense_linear.h"
+#include "bitnet/backend/cpu/kernels/kv_write/kv_write.h"
 #include "bitnet/backend/cpu/kernels/norm/norm.h"
 #include "bitnet/backend/cpu/kernels/quantize/quantize.h"
 #include "bitnet/backend/cpu/kernels/rope/rope.h"
@@ -255,25 +256,39 @@ void check_attention(Checks& checks, Random& random) {
          heads, dim});
     return bits_of(out);
   });
-  Tensor keys = Tensor::allocate(DType::f32, {kv_heads * capacity * dim}),
-         values = Tensor::allocate(DType::f32, {kv_heads * capacity * dim});
-  const auto write = [&](KvWriteFn* run) {
-    std::memset(keys.mutable_data(), 0, keys.size_bytes());
-    std::memset(values.mutable_data(), 0, values.size_bytes());
-    run({k.as<float>(), kv_heads * dim, v.as<float>(), kv_heads * dim, keys.as_mutable<float>(),
-         values.as_mutable<float>(), capacity, 0, positions, kv_heads, dim});
-    Result result = bits_of({keys.as<float>(), usize(keys.cols())});
-    for (const std::uint32_t bits : bits_of({values.as<float>(), usize(values.cols())}))
-      result.push_back(bits);
-    return result;
+  struct Cache {
+    KvType type;
+    std::vector<std::byte> keys, values;
   };
-  check(checks, "kv_write", kv_write_kernels(), write);
-  Tensor scratch = Tensor::allocate(DType::f32, {attention_scratch_floats(positions, dim)});
+  std::vector<Cache> caches;
+  for (const KvType type : {KvType::f32, KvType::bf16, KvType::int8}) {
+    const std::vector<std::byte> half(usize(kv_heads * kv_head_bytes(type, capacity, dim)));
+    caches.push_back({type, half, half});
+  }
+  // All types in one result. The definition runs last and leaves its caches for attention.
+  check(checks, "kv_write", kv_write_kernels(), [&](KvWriteFn* run) {
+    Result result;
+    for (Cache& c : caches) {
+      run({k.as<float>(), kv_heads * dim, v.as<float>(), kv_heads * dim, c.keys.data(),
+           c.values.data(), capacity, 0, positions, kv_heads, dim, c.type});
+      for (const auto* half : {&c.keys, &c.values})
+        for (const std::byte byte : *half) result.push_back(std::to_integer<std::uint32_t>(byte));
+    }
+    return result;
+  });
   const float scale = 1 / std::sqrt(static_cast<float>(dim));
   check(checks, "attention", attention_kernels(), [&](AttentionFn* run) {
-    run({q.as<float>(), stride, keys.as<float>(), values.as<float>(), out.data(), stride, capacity,
-         first, kTokens, heads, kv_heads, dim, scale, scratch.as_mutable<float>()});
-    return bits_of(out);
+    Result result;
+    for (const Cache& c : caches) {
+      AttentionArgs args{q.as<float>(), stride,   c.keys.data(), c.values.data(), out.data(),
+                         stride,        capacity, first,         kTokens,         heads,
+                         kv_heads,      dim,      scale,         nullptr,         c.type};
+      Tensor scratch = Tensor::allocate(DType::f32, {attention_scratch_floats(args)});
+      args.scratch = scratch.as_mutable<float>();
+      run(args);
+      append_bits(result, out);
+    }
+    return result;
   });
 }
 

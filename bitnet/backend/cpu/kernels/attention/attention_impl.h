@@ -5,20 +5,25 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 #include "bitnet/backend/cpu/kernels/attention/attention.h"
 #include "bitnet/backend/cpu/simd/exp.h"
 
 namespace bitnet::cpu {
 
-/// Query rows [0, count) of one kv head and the scratch of their block.
+/// Query rows [0, count) of one kv head and the scratch of their block. T: numbers of the keys and
+/// values, float, bits of bf16 or int8.
+template <class T>
 struct AttentionBlock {
   const float* q[kAttentionRows];
   float* out[kAttentionRows];
   std::int64_t seen[kAttentionRows];  // positions that the row sees: p + 1, never decreasing
-  const float* keys;                  // [blocks][dim][16]
-  const float* values;                // [positions][dim]
-  float* scores;                      // [kAttentionRows][score_stride]
+  const T* keys;                      // [blocks][dim][16]
+  const T* values;                    // [positions][dim]
+  const float* key_scales;            // [positions]; of int8
+  const float* value_scales;
+  float* scores;  // [kAttentionRows][score_stride]
   std::int64_t score_stride;
   float* sums;  // [kAttentionRows][sum_stride]: unfinished outputs
   std::int64_t sum_stride;
@@ -26,6 +31,31 @@ struct AttentionBlock {
   float scale;
   int count;
 };
+
+template <class V>
+static inline V load_numbers(const float* p) {
+  return V::load(p);
+}
+template <class V>
+static inline V load_numbers(const std::uint16_t* p) {
+  return V::load_bf16(p);
+}
+template <class V>
+static inline V load_numbers(const std::int8_t* p) {
+  return V::load_i8(p);
+}
+
+/// Lanes from `count` on are 0 and not read.
+template <class V>
+static inline V load_some(const float* p, int count) {
+  return V::load_partial(p, count);
+}
+template <class V, class T>
+static inline V load_some(const T* p, int count) {
+  T numbers[16] = {};
+  for (int i = 0; i < count; ++i) numbers[i] = p[i];
+  return load_numbers<V>(numbers);
+}
 
 /// Vectors beside kRows rows in a tile. 16 (8 at least) accumulators where there are 32 registers,
 /// 4 of two or four registers each where there are 8.
@@ -54,18 +84,25 @@ static inline void for_row_tiles(int count, const Body& body) {
 }
 
 /// Fetches p[ahead] into the cache; beyond the data it does no harm.
-static inline void prefetch(const float* p, std::int64_t ahead) {
+template <class T>
+static inline void prefetch(const T* p, std::int64_t ahead) {
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(p) +
-                                                   static_cast<std::uintptr_t>(ahead * 4)));
+                                                   static_cast<std::uintptr_t>(ahead) * sizeof(T)));
+}
+
+/// Whether vector n of a run is the first in its cache line.
+template <class T>
+constexpr bool begins_line(int n) {
+  return static_cast<std::size_t>(n) * 16 * sizeof(T) % 64 == 0;
 }
 
 /// Scores of kRows rows with 16 * kVectors keys from key block `block` on. Keys that a row does not
 /// see get a score too, which is overwritten later.
-template <class V, int kRows, int kVectors, bool kPrefetch>
-static inline void score_tile(const AttentionBlock& b, int row, std::int64_t block) {
+template <class V, class T, bool kScaled, int kRows, int kVectors, bool kPrefetch>
+static inline void score_tile(const AttentionBlock<T>& b, int row, std::int64_t block) {
   constexpr std::size_t kR = kRows, kN = kVectors;  // -Wsign-conversion minds int in array sizes
-  const std::int64_t block_floats = b.dim * 16;
-  const float* keys = b.keys + block * block_floats;
+  const std::int64_t block_numbers = b.dim * 16;
+  const T* keys = b.keys + block * block_numbers;
   const float* q[kR];
   for (int r = 0; r < kRows; ++r) q[r] = b.q[row + r];
   V acc[kR][kN];
@@ -74,8 +111,9 @@ static inline void score_tile(const AttentionBlock& b, int row, std::int64_t blo
   for (std::int64_t d = 0; d < b.dim; ++d) {
     V key[kN];
     for (int n = 0; n < kVectors; ++n) {
-      key[n] = V::load(keys + n * block_floats + d * 16);
-      if constexpr (kPrefetch) prefetch(keys, kVectors * block_floats + (d * kVectors + n) * 16);
+      key[n] = load_numbers<V>(keys + n * block_numbers + d * 16);
+      if (kPrefetch && begins_line<T>(n))
+        prefetch(keys, kVectors * block_numbers + (d * kVectors + n) * 16);
     }
     for (int r = 0; r < kRows; ++r) {
       const V query = V::set1(q[r][d]);
@@ -84,13 +122,15 @@ static inline void score_tile(const AttentionBlock& b, int row, std::int64_t blo
   }
   const V scale = V::set1(b.scale);
   for (int r = 0; r < kRows; ++r)
-    for (int n = 0; n < kVectors; ++n)
+    for (int n = 0; n < kVectors; ++n) {
+      if constexpr (kScaled) acc[r][n] = acc[r][n] * V::load(b.key_scales + (block + n) * 16);
       (acc[r][n] * scale).store(b.scores + (row + r) * b.score_stride + (block + n) * 16);
+    }
 }
 
 /// Scores of all rows. Outer loop over the keys, so that each comes from memory once.
-template <class V, bool kPrefetch>
-static inline void score(const AttentionBlock& b) {
+template <class V, class T, bool kScaled, bool kPrefetch>
+static inline void score(const AttentionBlock<T>& b) {
   constexpr int kStep = tile_vectors<V>(1);
   const std::int64_t blocks = (b.seen[b.count - 1] + 15) / 16;
   for (std::int64_t first = 0; first < blocks; first += kStep) {
@@ -99,8 +139,8 @@ static inline void score(const AttentionBlock& b) {
       constexpr int kVectors = tile_vectors<V>(kRows);
       std::int64_t block = first;
       for (; block + kVectors <= end; block += kVectors)
-        score_tile<V, kRows, kVectors, kPrefetch>(b, row, block);
-      for (; block < end; ++block) score_tile<V, kRows, 1, kPrefetch>(b, row, block);
+        score_tile<V, T, kScaled, kRows, kVectors, kPrefetch>(b, row, block);
+      for (; block < end; ++block) score_tile<V, T, kScaled, kRows, 1, kPrefetch>(b, row, block);
     });
   }
 }
@@ -122,10 +162,16 @@ static inline float soften(float* s, std::int64_t n) {
   return sum.sum();
 }
 
+/// e[0, n) *= scales, also what lies behind n in the last vector.
+template <class V>
+static inline void scale_weights(float* e, const float* scales, std::int64_t n) {
+  for (std::int64_t j = 0; j < n; j += 16) (V::load(e + j) * V::load(scales + j)).store(e + j);
+}
+
 /// Adds positions [begin, end) of 16 * kVectors value columns from `column` on to the rows' sums;
 /// a row stops where it sees no further. kPartial: of the (single) vector `width` columns exist.
-template <class V, int kRows, int kVectors, bool kPartial, bool kPrefetch>
-static inline void value_tile(const AttentionBlock& b, int row, std::int64_t column, int width,
+template <class V, class T, int kRows, int kVectors, bool kPartial, bool kPrefetch>
+static inline void value_tile(const AttentionBlock<T>& b, int row, std::int64_t column, int width,
                               std::int64_t begin, std::int64_t end) {
   constexpr std::size_t kR = kRows, kN = kVectors;  // -Wsign-conversion minds int in array sizes
   const float* e[kR];
@@ -137,11 +183,11 @@ static inline void value_tile(const AttentionBlock& b, int row, std::int64_t col
           begin == 0 ? V::zero() : V::load(b.sums + (row + r) * b.sum_stride + column + n * 16);
   }
   const auto step = [&](std::int64_t j, const auto& sees) {
-    const float* p = b.values + j * b.dim + column;
+    const T* p = b.values + j * b.dim + column;
     V value[kN];
     for (int n = 0; n < kVectors; ++n) {
-      value[n] = kPartial ? V::load_partial(p, width) : V::load(p + n * 16);
-      if constexpr (kPrefetch) prefetch(p, kValuePositions * b.dim + n * 16);
+      value[n] = kPartial ? load_some<V>(p, width) : load_numbers<V>(p + n * 16);
+      if (kPrefetch && begins_line<T>(n)) prefetch(p, kValuePositions * b.dim + n * 16);
     }
     for (int r = 0; r < kRows; ++r) {
       if (!sees(r)) continue;
@@ -160,8 +206,8 @@ static inline void value_tile(const AttentionBlock& b, int row, std::int64_t col
 
 /// Sums of e[j] * value[j] of all rows. 64 positions at a time, so that values come from memory
 /// once and in order (64 * 128 floats are 32 KB).
-template <class V, bool kPrefetch>
-static inline void weigh_values(const AttentionBlock& b) {
+template <class V, class T, bool kPrefetch>
+static inline void weigh_values(const AttentionBlock<T>& b) {
   const std::int64_t seen = b.seen[b.count - 1];
   for (std::int64_t begin = 0; begin < seen; begin += kValuePositions) {
     const std::int64_t end = begin + kValuePositions < seen ? begin + kValuePositions : seen;
@@ -169,18 +215,18 @@ static inline void weigh_values(const AttentionBlock& b) {
       constexpr int kVectors = tile_vectors<V>(kRows);
       std::int64_t d = 0;
       for (; d + 16 * kVectors <= b.dim; d += 16 * kVectors)
-        value_tile<V, kRows, kVectors, false, kPrefetch>(b, row, d, 16, begin, end);
+        value_tile<V, T, kRows, kVectors, false, kPrefetch>(b, row, d, 16, begin, end);
       for (; d + 16 <= b.dim; d += 16)
-        value_tile<V, kRows, 1, false, kPrefetch>(b, row, d, 16, begin, end);
+        value_tile<V, T, kRows, 1, false, kPrefetch>(b, row, d, 16, begin, end);
       if (d < b.dim)
-        value_tile<V, kRows, 1, true, kPrefetch>(b, row, d, static_cast<int>(b.dim - d), begin,
-                                                 end);
+        value_tile<V, T, kRows, 1, true, kPrefetch>(b, row, d, static_cast<int>(b.dim - d), begin,
+                                                    end);
     });
   }
 }
 
-template <class V>
-static inline void finish_row(const AttentionBlock& b, int row, float z) {
+template <class V, class T>
+static inline void finish_row(const AttentionBlock<T>& b, int row, float z) {
   const float* sums = b.sums + row * b.sum_stride;
   const V divisor = V::set1(z);
   std::int64_t d = 0;
@@ -189,43 +235,89 @@ static inline void finish_row(const AttentionBlock& b, int row, float z) {
     (V::load(sums + d) / divisor).store_partial(b.out[row] + d, static_cast<int>(b.dim - d));
 }
 
-/// kPrefetch: where few rows use each key and value, memory is what limits.
-template <class V, bool kPrefetch>
-static inline void attend(const AttentionBlock& b) {
+/// kScaled: keys and values have scales. kPrefetch: where few rows use each key and value, memory
+/// is what limits.
+template <class V, class T, bool kScaled, bool kPrefetch>
+static inline void attend(const AttentionBlock<T>& b) {
   float z[kAttentionRows];
-  score<V, kPrefetch>(b);
-  for (int r = 0; r < b.count; ++r) z[r] = soften<V>(b.scores + r * b.score_stride, b.seen[r]);
-  weigh_values<V, kPrefetch>(b);
+  score<V, T, kScaled, kPrefetch>(b);
+  for (int r = 0; r < b.count; ++r) {
+    float* e = b.scores + r * b.score_stride;
+    z[r] = soften<V>(e, b.seen[r]);
+    if constexpr (kScaled) scale_weights<V>(e, b.value_scales, b.seen[r]);
+  }
+  weigh_values<V, T, kPrefetch>(b);
   for (int r = 0; r < b.count; ++r) finish_row<V>(b, r, z[r]);
 }
 
-template <class V>
-static inline void attention_heads(const AttentionArgs& a) {
+/// All rows of kv head `kv`, whose keys, values and scales `b` holds.
+template <class V, bool kScaled, class T>
+static inline void attend_rows(const AttentionArgs& a, std::int64_t kv, AttentionBlock<T> b) {
   const std::int64_t group = a.heads / a.kv_heads, rows = a.tokens * group;
-  AttentionBlock b;
   b.scores = a.scratch;
   b.score_stride = (a.first_position + a.tokens + 15) / 16 * 16;
   b.sums = a.scratch + kAttentionRows * b.score_stride;
   b.sum_stride = (a.dim + 15) / 16 * 16;
   b.dim = a.dim;
   b.scale = a.scale;
-  for (std::int64_t kv = 0; kv < a.kv_heads; ++kv) {
-    b.keys = a.keys + kv * a.capacity * a.dim;
-    b.values = a.values + kv * a.capacity * a.dim;
-    for (std::int64_t first = 0; first < rows; first += kAttentionRows) {
-      const std::int64_t left = rows - first;
-      b.count = static_cast<int>(left < kAttentionRows ? left : kAttentionRows);
-      for (int r = 0; r < b.count; ++r) {
-        const std::int64_t t = (first + r) / group, h = kv * group + (first + r) % group;
-        b.q[r] = a.q + t * a.q_stride + h * a.dim;
-        b.out[r] = a.out + t * a.out_stride + h * a.dim;
-        b.seen[r] = a.first_position + t + 1;
-      }
-      if (a.tokens == 1)
-        attend<V, true>(b);
-      else
-        attend<V, false>(b);
+  for (std::int64_t first = 0; first < rows; first += kAttentionRows) {
+    const std::int64_t left = rows - first;
+    b.count = static_cast<int>(left < kAttentionRows ? left : kAttentionRows);
+    for (int r = 0; r < b.count; ++r) {
+      const std::int64_t t = (first + r) / group, h = kv * group + (first + r) % group;
+      b.q[r] = a.q + t * a.q_stride + h * a.dim;
+      b.out[r] = a.out + t * a.out_stride + h * a.dim;
+      b.seen[r] = a.first_position + t + 1;
     }
+    if (a.tokens == 1)
+      attend<V, T, kScaled, true>(b);
+    else
+      attend<V, T, kScaled, false>(b);
+  }
+}
+
+/// The numbers as floats, which is exact.
+template <class V, class T>
+static inline const float* widen(const T* from, std::int64_t count, float* to) {
+  for (std::int64_t i = 0; i < count; i += 16) load_numbers<V>(from + i).store(to + i);
+  return to;
+}
+
+template <class V, class T>
+static inline void attend_heads(const AttentionArgs& a) {
+  constexpr bool kScaled = std::is_same_v<T, std::int8_t>;
+  const std::int64_t head_bytes = kv_head_bytes(a.type, a.capacity, a.dim);
+  for (std::int64_t kv = 0; kv < a.kv_heads; ++kv) {
+    AttentionBlock<T> b;
+    b.keys = reinterpret_cast<const T*>(static_cast<const std::byte*>(a.keys) + kv * head_bytes);
+    b.values =
+        reinterpret_cast<const T*>(static_cast<const std::byte*>(a.values) + kv * head_bytes);
+    b.key_scales = reinterpret_cast<const float*>(b.keys + a.capacity * a.dim);
+    b.value_scales = reinterpret_cast<const float*>(b.values + a.capacity * a.dim);
+    if (!attention_widens(a)) {
+      attend_rows<V, kScaled>(a, kv, b);
+      continue;
+    }
+    const std::int64_t count = (a.first_position + a.tokens + 15) / 16 * 16 * a.dim;
+    float* wide = a.scratch + attention_scratch_floats(a) - 2 * count;
+    AttentionBlock<float> w;
+    w.keys = widen<V>(b.keys, count, wide);
+    w.values = widen<V>(b.values, count, wide + count);
+    w.key_scales = b.key_scales;
+    w.value_scales = b.value_scales;
+    attend_rows<V, kScaled>(a, kv, w);
+  }
+}
+
+template <class V>
+static inline void attention_heads(const AttentionArgs& a) {
+  switch (a.type) {
+    case KvType::f32:
+      return attend_heads<V, float>(a);
+    case KvType::bf16:
+      return attend_heads<V, std::uint16_t>(a);
+    case KvType::int8:
+      return attend_heads<V, std::int8_t>(a);
   }
 }
 

@@ -63,29 +63,5 @@ TEST(RopeOp, DoesNotDependOnThreads) {
   }
 }
 
-TEST(KvWriteOp, PutsEachPositionInItsPlaceAndTouchesNoOther) {
-  std::mt19937 rng(3);
-  const std::int64_t capacity = 64, heads = 3, dim = 80;
-  for (const std::int64_t tokens : {1, 5, 47})
-    for (const int threads : {1, 2, 3, 7}) {
-      ThreadPool pool(threads);
-      const std::int64_t first = 13, stride = heads * dim + 4;
-      const auto k = random_floats(rng, tokens * stride), v = random_floats(rng, tokens * stride);
-      std::vector<float> keys(usize(heads * capacity * dim), 7), values = keys;
-      kv_write({k.data(), stride, v.data(), stride, keys.data(), values.data(), capacity, first,
-                tokens, heads, dim},
-               pool);
-      for (std::int64_t h = 0; h < heads; ++h)
-        for (std::int64_t p = 0; p < capacity; ++p)
-          for (std::int64_t d = 0; d < dim; ++d) {
-            const bool written = p >= first && p < first + tokens;
-            const std::size_t from = written ? usize((p - first) * stride + h * dim + d) : 0;
-            const auto key = ((h * (capacity / 16) + p / 16) * dim + d) * 16 + p % 16;
-            ASSERT_EQ(keys[usize(key)], written ? k[from] : 7);
-            ASSERT_EQ(values[usize((h * capacity + p) * dim + d)], written ? v[from] : 7);
-          }
-    }
-}
-
 }  // namespace
 }  // namespace bitnet::cpu

@@ -14,12 +14,8 @@ constexpr Kernel<RopeFn> kRopeKernels[] = {
     {"reference", isa::kNone, rope_reference},
 };
 
-constexpr Kernel<KvWriteFn> kKvWriteKernels[] = {{"reference", isa::kNone, kv_write_reference}};
-
 }  // namespace
 
 std::span<const Kernel<RopeFn>> rope_kernels() noexcept { return kRopeKernels; }
-
-std::span<const Kernel<KvWriteFn>> kv_write_kernels() noexcept { return kKvWriteKernels; }
 
 }  // namespace bitnet::cpu
