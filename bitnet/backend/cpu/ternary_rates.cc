@@ -68,12 +68,15 @@ const TernaryRates& ternary_rates() {
   return rates;
 }
 
+bool has_lookup_kernels() {
+  return choose(ternary_lookup_kernels(), isa::active()).name != "reference";
+}
+
 // Tiles are four fifths of the bytes, so where memory is the limit they win anyway; a seventh
 // slower in the caches is taken for that (a Zen 5 server: 0.94 there, 1.1 times the tokens a
 // second).
 bool lookup_is_faster() {
-  if (choose(ternary_lookup_kernels(), isa::active()).name == "reference") return false;
-  return ternary_rates().lookup >= 0.86 * ternary_rates().linear;
+  return has_lookup_kernels() && ternary_rates().lookup >= 0.86 * ternary_rates().linear;
 }
 
 }  // namespace bitnet::cpu
