@@ -109,11 +109,11 @@ TEST(LookupTiles, EveryByteThatStandsForNoWeightsIsNamed) {
 
 // Rows that fill a strip and columns that fill a pair of blocks are zeros.
 TEST(LookupTiles, WeightsOutsideTheMatrixAreFaults) {
-  const Matrix m(3, 129, 4);
+  const Matrix m(3, 129, 4), full(3, 1280, 4);  // 1280: no columns are filled up
   const std::int64_t count = groups(m.cols);
-  Bytes row = m.tiles, column = m.tiles;
+  Bytes row = full.tiles, column = m.tiles;
   row[static_cast<std::size_t>(2 * 64 + 3)] = byte_of(1);
-  const auto of_row = m.fault(row);
+  const auto of_row = full.fault(row);
   ASSERT_TRUE(of_row);
   EXPECT_EQ(of_row->row, 3);
   std::int64_t g = 0;  // a group whose first weight is of no column
