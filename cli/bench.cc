@@ -63,6 +63,8 @@ struct Machine {
   std::string op_table;
   int threads;
   std::uint64_t peak_bytes;
+  SpeedChoice speed;
+  std::string packing;  // of the matrices as they are
 };
 
 // What a token costs.
@@ -209,12 +211,32 @@ double part_of_limit(const Measurement& m, const Cost& cost, const profile::Roof
 
 std::string rate(double value) { return fixed(value, value < 100 ? 2 : 0); }
 
+// "2bit", "1.6bit", or both where some matrices cannot be moved.
+std::string packing_of(const Weights& weights) {
+  bool codes = false, tiles = false;
+  for (const LayerWeights& layer : weights.layers)
+    for (const TernaryMatrix& m : layer.linears) (m.codes.defined() ? codes : tiles) = true;
+  return std::string(codes ? "2bit" : "") + (codes && tiles ? ", " : "") + (tiles ? "1.6bit" : "");
+}
+
+// "2 threads (tuned: 1 to write)"
+std::string threads_text(const Machine& m) {
+  const SpeedChoice& s = m.speed;
+  const bool apart = s.decode_threads != s.prompt_threads;
+  return counted(m.threads, "thread") + " (" + s.threads_from +
+         (apart ? ": " + std::to_string(s.decode_threads) + " to write, " +
+                      std::to_string(s.prompt_threads) + " to read prompts"
+                : "") +
+         ")";
+}
+
 void print_results(const std::vector<Measurement>& results, const ModelConfig& config,
                    const Cost& cost, const Machine& machine) {
   const profile::Roof& limits = machine.limits;
   print_text("model     " + config.source + "\n          " + describe(config) + "\nmachine   " +
-             isa::cpu_name() + ", " + machine.op_table + ", " + counted(machine.threads, "thread") +
-             "\nlimits    reads " + fixed(limits.read_bytes_per_second / 1e9, 1) + " GB/s" +
+             isa::cpu_name() + ", " + machine.op_table + ", " + threads_text(machine) +
+             "\npacking   " + machine.packing + " (" + machine.speed.packing_from +
+             ")\nlimits    reads " + fixed(limits.read_bytes_per_second / 1e9, 1) + " GB/s" +
              (limits.int8_ops_per_second > 0
                   ? ", " + fixed(limits.int8_ops_per_second / 1e12, 2) + " T int8 operations/s"
                   : "") +
@@ -251,6 +273,8 @@ void print_json(const std::vector<Measurement>& results, const ModelConfig& conf
   JsonWriter json;
   json.begin_object().member("model", config.source).member("cpu", isa::cpu_name());
   json.member("compute", machine.op_table).member("threads", machine.threads);
+  json.member("threads_from", machine.speed.threads_from);
+  json.member("packing", machine.packing).member("packing_from", machine.speed.packing_from);
   json.member("read_bytes_per_second", machine.limits.read_bytes_per_second);
   json.member("int8_ops_per_second", machine.limits.int8_ops_per_second);
   json.member("bytes_per_token", cost.decode_bytes()).member("ops_per_token", cost.prefill_ops);
@@ -318,7 +342,7 @@ void add_options(CommandLine& line, Options& o) {
   o.model.add_overrides(line.app());
 }
 
-void measure_and_print(Options& o, Decoder& decoder, Runtime& runtime) {
+void measure_and_print(Options& o, Decoder& decoder, Runtime& runtime, const SpeedChoice& speed) {
   Bench bench(decoder, o);
   std::vector<Measurement> results;
   o.profile.start();
@@ -328,8 +352,12 @@ void measure_and_print(Options& o, Decoder& decoder, Runtime& runtime) {
     for (const std::int64_t tokens : o.decode) results.push_back(bench.batch(tokens, texts));
   o.profile.stop();
   const std::uint64_t peak = os::memory_info().peak_resident_bytes;  // before the limits' buffer
-  const Machine machine{measure_machine_limits(runtime.threads()), runtime.context().table->name,
-                        runtime.threads().size(), peak};
+  const Machine machine{measure_machine_limits(runtime.threads()),
+                        runtime.context().table->name,
+                        runtime.threads().size(),
+                        peak,
+                        speed,
+                        packing_of(decoder.weights())};
   const Cost cost(decoder);
   (o.json ? print_json : print_results)(results, decoder.config(), cost, machine);
   o.profile.write(machine.limits, {{"model", decoder.config().source},
@@ -350,17 +378,19 @@ int bench_main(int argc, const char* const* argv) {
   const MemoryPublisher publisher;
   if (o.shape.empty()) {
     OpenedModel model(o.model);
-    measure_and_print(o, model.decoder, model.runtime);
+    measure_and_print(o, model.decoder, model.runtime, model.speed);
     model.loaded.source->check_intact();
     return 0;
   }
   const ModelConfig config = shape_named(o.shape);
-  Runtime runtime(o.model.threads);
+  const SpeedChoice speed = speed_choice(o.model);
+  Runtime runtime(speed.threads);
   LoadedModel model = make_model(config, o.seed, runtime.threads());
-  pack_weights(model, runtime.context(), o.model.ternary_packing());
+  pack_weights(model, runtime.context(), speed.packing);
   Decoder decoder(config, model.weights, runtime.context());
+  speed.apply(decoder);
   if (o.model.head == "screened") decoder.screen_head();
-  measure_and_print(o, decoder, runtime);
+  measure_and_print(o, decoder, runtime, speed);
   return 0;
 }
 

@@ -10,7 +10,7 @@ namespace bitnet::cli {
 /// argv[0] is the command's name. Returns the exit code: 0 ok, 2 usage; errors are thrown.
 using CommandMain = int(int argc, const char* const* argv);
 CommandMain run_main, chat_main, tokenize_main, logits_main, perplexity_main, inspect_main,
-    convert_main, bench_main, memory_main, doctor_main;
+    convert_main, bench_main, tune_main, memory_main, doctor_main;
 
 struct Command {
   std::string_view name;
@@ -27,6 +27,7 @@ inline constexpr std::array kCommands{
     Command{"inspect", inspect_main, "show what a model file holds and what it will need"},
     Command{"convert", convert_main, "write a model in another format, checked"},
     Command{"bench", bench_main, "measure speed against the limits of this machine"},
+    Command{"tune", tune_main, "measure this machine once, so that models run as fast as it can"},
     Command{"memory", memory_main, "watch the memory pool of a running command"},
     Command{"doctor", doctor_main, "check this machine and this build, kernel by kernel"},
 };

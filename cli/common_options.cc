@@ -21,9 +21,11 @@ namespace {
 constexpr std::int64_t kDefaultContext = 4096;
 constexpr const char* kReading = "How to read what a file leaves open";
 
-LoadedModel load(const std::string& path, const ModelOptions& options, Runtime& runtime) {
+LoadedModel load(const std::string& path, const ModelOptions& options, TernaryPacking packing,
+                 Runtime& runtime) {
   Progress progress("loading");
   OpenOptions open = options.open_options();
+  open.packing = packing;
   open.progress = [&](std::uint64_t done, std::uint64_t total) { progress.update(done, total); };
   return open_model(path, open, runtime);
 }
@@ -38,7 +40,8 @@ void ModelOptions::add_model(CLI::App& app) {
 }
 
 void ModelOptions::add_threads(CLI::App& app) {
-  app.add_option("-t,--threads", threads, "Threads to compute with (default: all CPUs)")
+  app.add_option("-t,--threads", threads,
+                 "Threads to compute with (default: what 'bitnet tune' found best, or all CPUs)")
       ->envname("BITNET_THREADS")
       ->check(CLI::Range(0, ThreadPool::kMaxThreads))
       ->type_name("N");
@@ -53,9 +56,10 @@ void ModelOptions::add_speed(CLI::App& app) {
       ->check(CLI::IsMember({"screened", "full"}))
       ->type_name("HOW")
       ->capture_default_str();
-  app.add_option("--packing", packing,
-                 "Ternary weights in memory: 2bit, 1.6bit, or auto (what this machine computes "
-                 "faster, which doctor shows); same result")
+  app.add_option(
+         "--packing", packing,
+         "Ternary weights in memory: 2bit, 1.6bit, or auto (what 'bitnet tune' found faster "
+         "on this machine, or a short measurement does); same result")
       ->check(CLI::IsMember({"auto", "2bit", "1.6bit"}))
       ->type_name("HOW")
       ->capture_default_str();
@@ -145,20 +149,23 @@ void check_sampling(const SamplingOptions& options) {
 
 OpenedModel::OpenedModel(const ModelOptions& options)
     : path(options.path()),
-      runtime(options.threads),
+      speed(speed_choice(options)),
+      runtime(speed.threads),
       loaded([&] {
         const Stopwatch watch;
-        LoadedModel model = load(path, options, runtime);
+        LoadedModel model = load(path, options, speed.packing, runtime);
         load_seconds = watch.seconds();
         return model;
       }()),
       decoder(loaded.config, loaded.weights, runtime.context()) {
+  speed.apply(decoder);
   try {
     decoder.read_rows_from(loaded.source);
     if (options.head == "screened") decoder.screen_head();
   } catch (const Error& error) {
     if (error.code() != Errc::out_of_memory) throw;  // without a sketch it works too
   }
+  if (!stored_tuning().ignored.empty()) print_warnings({not_used(stored_tuning())});
   print_warnings(loaded.warnings);
 }
 

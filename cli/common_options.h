@@ -10,6 +10,7 @@
 #include "bitnet/generate/open_model.h"
 #include "bitnet/generate/sampler.h"
 #include "cli/profile_file.h"
+#include "cli/speed_choice.h"
 
 namespace bitnet::cli {
 
@@ -38,6 +39,7 @@ struct ModelOptions {
   }
 
   std::string path() const;
+  /// As --packing says: automatic where it is auto.
   TernaryPacking ternary_packing() const;
   KvType kv_type() const;
   OpenOptions open_options() const;
@@ -53,6 +55,7 @@ void check_sampling(const SamplingOptions& options);
 /// A model ready to compute.
 struct OpenedModel {
   std::string path;
+  SpeedChoice speed;
   Runtime runtime;
   double load_seconds = 0.0;
   LoadedModel loaded;

@@ -19,6 +19,7 @@ constexpr const char* kDescription =
     "make the same folder again.";
 constexpr const char* kExamples =
     "  bitnet convert folder model.gguf --type i2_s\n"
+    "  bitnet convert model.gguf fast.gguf --tune\n"
     "  bitnet convert folder small.gguf --type tq1_0 --embedding-type q6_k\n"
     "  bitnet convert model.gguf folder --type hf";
 
@@ -36,8 +37,8 @@ double percent(std::int64_t part, std::int64_t whole) {
   return whole > 0 ? 100 * static_cast<double>(part) / static_cast<double>(whole) : 0.0;
 }
 
-void print_report(const std::string& out, const ConvertReport& r) {
-  print_text(out + ": " + bytes_in_words(r.result_bytes) + " (source " +
+void print_report(const std::string& out, const std::string& type, const ConvertReport& r) {
+  print_text(out + ": " + type + ", " + bytes_in_words(r.result_bytes) + " (source " +
              bytes_in_words(r.source_bytes) + ")\n" + with_commas(r.ternary_weights) +
              " ternary weights, " + fixed(r.ternary_bits_per_weight, 3) + " bits each, " +
              fixed(percent(r.zero_weights, r.ternary_weights), 1) + " % zero\n");
@@ -49,9 +50,9 @@ void print_report(const std::string& out, const ConvertReport& r) {
     print_text("checked: logits differ by at most " + fixed(r.max_logit_difference, 4) + "\n");
 }
 
-void print_json(const std::string& out, const ConvertReport& r) {
+void print_json(const std::string& out, const std::string& type, const ConvertReport& r) {
   JsonWriter json;
-  json.begin_object().member("path", out).member("bytes", r.result_bytes);
+  json.begin_object().member("path", out).member("type", type).member("bytes", r.result_bytes);
   json.member("source_bytes", r.source_bytes).member("ternary_weights", r.ternary_weights);
   json.member("zero_weights", r.zero_weights);
   json.member("ternary_bits_per_weight", r.ternary_bits_per_weight).member("checked", r.checked);
@@ -65,16 +66,23 @@ void print_json(const std::string& out, const ConvertReport& r) {
 int convert_main(int argc, const char* const* argv) {
   ModelOptions model;
   std::string in, out, type, table_type;
-  bool no_check = false, json = false;
+  bool tune = false, no_check = false, json = false;
   CommandLine line("convert", kDescription, kExamples);
   line->add_option("in", in, "Model to read: a GGUF file or a Hugging Face folder")
       ->required()
       ->type_name("");
   line->add_option("out", out, "File or folder to write")->required()->type_name("");
-  line->add_option("--type", type, "i2_s, tq1_0 or tq2_0 (GGUF), or hf (a folder)")
-      ->required()
-      ->check(CLI::IsMember({"i2_s", "tq1_0", "tq2_0", "hf"}))
-      ->type_name("TYPE");
+  auto* const types =
+      line->add_option(
+              "--type", type,
+              "i2_s, tq1_0 or tq2_0 (GGUF), lt1_6 (GGUF for this tool alone), or hf (a folder)")
+          ->check(CLI::IsMember({"i2_s", "tq1_0", "tq2_0", "lt1_6", "hf"}))
+          ->type_name("TYPE");
+  line->add_flag(
+          "--tune", tune,
+          "Instead of --type: i2_s or lt1_6, whichever this machine computes faster (bitnet "
+          "tune), so that run uses the weights in the file as they are; any machine reads it")
+      ->excludes(types);
   line->add_option("--embedding-type", table_type,
                    "Embedding and head in a GGUF file: f32, f16, bf16, q8_0, q6_k or q4_0 "
                    "(default: as they are)")
@@ -85,6 +93,8 @@ int convert_main(int argc, const char* const* argv) {
   line->add_flag("--json", json, "Print one JSON object");
   model.add_overrides(line.app());
   if (!line.parse(argc, argv)) return 0;
+  if (type.empty() && !tune) throw UsageError("convert: --type or --tune is required");
+  if (tune) type = best_layout() == WeightLayout::tiles ? "lt1_6" : "i2_s";
 
   Progress progress("converting");
   ConvertOptions options;
@@ -100,7 +110,7 @@ int convert_main(int argc, const char* const* argv) {
   const ConvertReport report = convert(in, out, options, runtime);
   progress.clear();
   print_warnings(report.warnings);
-  json ? print_json(out, report) : print_report(out, report);
+  json ? print_json(out, type, report) : print_report(out, type, report);
   return 0;
 }
 

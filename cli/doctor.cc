@@ -14,7 +14,9 @@
 #include "cli/format.h"
 #include "cli/line_reader.h"
 #include "cli/model_path.h"
+#include "cli/speed_choice.h"
 #include "cli/terminal.h"
+#include "cli/tuning_text.h"
 
 namespace bitnet::cli {
 namespace {
@@ -53,10 +55,17 @@ std::string json_support() {
 
 // How "--packing auto" keeps ternary weights, and why.
 std::string packing() {
+  if (stored_tuning().tuning) return tuning_reason(*stored_tuning().tuning);
   const cpu::TernaryRates& rates = cpu::ternary_rates();
   const auto giga = [](double rate) { return fixed(rate / 1e9, 0); };
   return std::string(cpu::lookup_is_faster() ? "1.6" : "2") + " bits a weight (a core multiplies " +
          giga(rates.lookup) + " G weights a second at 1.6 bits, " + giga(rates.linear) + " G at 2)";
+}
+
+std::string tuning() {
+  const StoredTuning& stored = stored_tuning();
+  if (stored.tuning) return "weights and threads as measured, " + stored.path;
+  return stored.ignored.empty() ? "not tuned: run 'bitnet tune'" : not_used(stored);
 }
 
 Machine look() {
@@ -80,13 +89,16 @@ Machine look() {
 }
 
 void print_machine(const Machine& m) {
-  print_text("bitnet     " BITNET_VERSION ", " BITNET_COMPILER "\ncpu        " + m.cpu + ", " +
-             counted(m.cpus, "usable CPU") + "\nkernels    " + m.chosen + " (" + m.why +
-             "; detected " + m.detected + "; BITNET_ISA takes " + m.levels + ")\nweights    " +
-             m.packing + "\nmemory     " + bytes_in_words(m.memory.total_bytes) + ", " +
-             bytes_in_words(m.memory.available_bytes) + " available\nbackends   " + m.backends +
-             "\njson       " + m.json + "\nediting    " + m.editing + "\nmodel      " + m.model +
-             "\n");
+  print_text(
+      "bitnet     " BITNET_VERSION ", " BITNET_COMPILER "\ncpu        " + m.cpu + ", " +
+      counted(m.cpus, "usable CPU") + "\nkernels    " + m.chosen + " (" + m.why + "; detected " +
+      m.detected + "; BITNET_ISA takes " + m.levels + ")\nweights    " + m.packing +
+      "\ntuning     " + tuning() + "\nmemory     " + bytes_in_words(m.memory.total_bytes) + ", " +
+      bytes_in_words(m.memory.available_bytes) + " available\nbackends   " + m.backends +
+      "\njson       " + m.json + "\nediting    " + m.editing + "\nmodel      " + m.model + "\n");
+  if (stored_tuning().tuning)
+    print_text("\nG weights a second, as bitnet tune measured\n" +
+               tuning_table(*stored_tuning().tuning));
 }
 
 // A line for each family: "rms_norm  avx512 ok*  avx2 ok  reference ok".
@@ -114,7 +126,17 @@ void print_json(const Machine& m, const std::vector<cpu::KernelCheck>& checks, b
   json.begin_object().member("version", BITNET_VERSION).member("compiler", BITNET_COMPILER);
   json.member("cpu", m.cpu).member("usable_cpus", m.cpus).member("isa_detected", m.detected);
   json.member("isa_chosen", m.chosen).member("isa_reason", m.why);
-  json.member("packing", cpu::lookup_is_faster() ? "1.6bit" : "2bit");
+  json.member("packing", best_layout() == WeightLayout::tiles ? "1.6bit" : "2bit");
+  json.member("packing_reason", m.packing).key("tuning");
+  if (const StoredTuning& stored = stored_tuning(); stored.tuning) {
+    json.begin_object().member("path", stored.path);
+    write_tuning(json, *stored.tuning);
+    json.end_object();
+  } else {
+    json.null();
+  }
+  json.key("tuning_not_used");
+  stored_tuning().ignored.empty() ? json.null() : json.value(stored_tuning().ignored);
   json.member("memory_bytes", m.memory.total_bytes);
   json.member("available_bytes", m.memory.available_bytes);
   json.member("backends", m.backends).member("json", m.json).member("line_editing", m.editing);

@@ -29,7 +29,7 @@ std::string overview() {
       "  bitnet --version\n\n"
       "Environment: BITNET_MODEL (as -m), BITNET_THREADS (as -t), BITNET_MODELS (folder of the\n"
       "model that comes with the tool), BITNET_ISA (highest instruction set to use: bitnet "
-      "doctor).\n"
+      "doctor),\nBITNET_TUNING (file of bitnet tune; empty: none).\n"
       "Exit codes: 0 ok, 1 error, 2 wrong usage.\n";
   return text;
 }

@@ -14,6 +14,7 @@
 #include "bitnet/model/gguf_names.h"
 #include "bitnet/model/hf_names.h"
 #include "bitnet/ternary/block128.h"
+#include "bitnet/ternary/lookup_tiles.h"
 
 namespace bitnet::cli {
 namespace {
@@ -96,11 +97,13 @@ TensorList list_gguf(const std::string& path, const OpenOptions& options) {
                    {}};
     for (std::uint32_t d = tensor.num_dims; d-- > 0;) t.shape.push_back(tensor.dims[d]);
     const bool rotated = t.name.ends_with("attn_q.weight") || t.name.ends_with("attn_k.weight");
-    t.in_place = t.ternary ? tensor.type->type == GgmlType::i2_s && !(permuted && rotated) &&
-                                 tensor.columns() % block128::kWeights == 0 &&
-                                 options.i2s_layout.value_or(PackedFormat::i2_s_x86) ==
-                                     PackedFormat::i2_s_x86
-                           : t.shape.size() == 2;
+    const bool i2_s_in_place =
+        tensor.type->type == GgmlType::i2_s && !(permuted && rotated) &&
+        tensor.columns() % block128::kWeights == 0 &&
+        options.i2s_layout.value_or(PackedFormat::i2_s_x86) == PackedFormat::i2_s_x86;
+    const bool tiles =
+        tensor.type->type == GgmlType::lt1_6 && tensor.offset % lookup_tiles::kAlignment == 0;
+    t.in_place = t.ternary ? i2_s_in_place || tiles : t.shape.size() == 2;
     list.tensors.push_back(std::move(t));
   }
   return list;

@@ -2,6 +2,7 @@
 // Persistent workers with a fixed division of work: results never depend on timing.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <type_traits>
@@ -34,6 +35,11 @@ class ThreadPool {
 
   int size() const noexcept { return size_; }
 
+  /// From now on run() calls the first `workers` of them, 1 to size() (all, until this is called);
+  /// the others sleep. For work that more threads do not make faster. Throws
+  /// Error{invalid_argument}.
+  void use(int workers);
+
   /// Calls task(worker, num_workers) on every worker. If tasks throw, one of the exceptions is
   /// rethrown here.
   template <class Task>
@@ -58,6 +64,7 @@ class ThreadPool {
 
   struct State;
   int size_;
+  std::atomic<int> in_use_;
   std::unique_ptr<State> state_;
 };
 

@@ -43,6 +43,26 @@ TEST(ThreadPool, EveryWorkerRunsOncePerRun) {
   }
 }
 
+TEST(ThreadPool, WorkersThatAreNotInUseAreLeftOut) {
+  ThreadPool pool(7);
+  for (int i = 0; i < 2000; ++i) {
+    const int workers = i * 5 % 7 + 1;
+    pool.use(workers);
+    std::atomic<std::uint64_t> seen = 0;
+    pool.run([&](int worker, int count) {
+      ASSERT_EQ(count, workers);
+      ASSERT_LT(worker, count);
+      seen += std::uint64_t{1} << 8 * worker;
+    });
+    ASSERT_EQ(seen, 0x01010101010101u & ((std::uint64_t{1} << 8 * workers) - 1)) << i;
+    if (i % 500 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));  // all sleep
+  }
+  EXPECT_THROW(pool.use(0), Error);
+  EXPECT_THROW(pool.use(8), Error);
+  pool.use(3);  // four sleep for good when the pool ends
+  pool.run([](int, int) {});
+}
+
 TEST(ThreadPool, WakesAfterSleeping) {
   ThreadPool pool(3);
   for (int i = 0; i < 5; ++i) {

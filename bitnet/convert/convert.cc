@@ -29,6 +29,7 @@ constexpr std::array kTargets{
     Target{"i2_s", ConvertTarget::gguf_i2_s, GgmlType::i2_s},
     Target{"tq1_0", ConvertTarget::gguf_tq1_0, GgmlType::tq1_0},
     Target{"tq2_0", ConvertTarget::gguf_tq2_0, GgmlType::tq2_0},
+    Target{"lt1_6", ConvertTarget::gguf_lt1_6, GgmlType::lt1_6},
     Target{"hf", ConvertTarget::hf_folder, GgmlType::f32},
 };
 
@@ -116,9 +117,7 @@ void count_ternary(const LoadedModel& model, ConvertTarget target, ConvertReport
       report.zero_weights += block128::count_zeros(
           reinterpret_cast<const std::uint8_t*>(m.codes.data()), m.rows(), m.cols());
       bytes += packed_bytes(format, m.rows(), m.cols()).value_or(0);
-      bytes += target == ConvertTarget::hf_folder   ? 2u
-               : target == ConvertTarget::gguf_i2_s ? 32u
-                                                    : 0u;
+      bytes += target == ConvertTarget::hf_folder ? 2u : info(type_of(target)).trailer_bytes;
     }
   report.ternary_bits_per_weight =
       8.0 * static_cast<double>(bytes) / static_cast<double>(report.ternary_weights);
@@ -150,12 +149,17 @@ ConvertReport convert(const std::string& in, const std::string& out, const Conve
   open.progress = [&](std::uint64_t done, std::uint64_t total) { step("read", done, total); };
   open.packing = TernaryPacking::block128;
   open.keep_dead_neurons = true;
-  const LoadedModel source = open_model(in, open, runtime);
+  LoadedModel source = open_model(in, open, runtime);
   ExportExtras extras;
   extras.name = model_name(in);
   if (has_tokenizer(in)) extras.tokenizer = open_tokenizer(in, open);
   extras.chat_template = read_chat_template(in);
   extras.source = source_files_of(in, source);
+
+  ConvertReport report;
+  count_ternary(source, options.target, report);
+  if (options.target == ConvertTarget::gguf_lt1_6)
+    pack_weights(source, runtime.context(), TernaryPacking::lookup, *open.pool);
 
   step("write", 0, 1);
   if (options.target == ConvertTarget::hf_folder)
@@ -164,11 +168,9 @@ ConvertReport convert(const std::string& in, const std::string& out, const Conve
     export_gguf(out, source, extras, type_of(options.target), options.table_type);
   step("write", 1, 1);
 
-  ConvertReport report;
   report.warnings = source.warnings;
   report.source_bytes = size_on_disk(in);
   report.result_bytes = size_on_disk(out);
-  count_ternary(source, options.target, report);
   if (!options.check) return report;
 
   step("check", 0, 2);

@@ -14,9 +14,15 @@
 
 namespace bitnet {
 
-enum class ConvertTarget : std::uint8_t { hf_folder, gguf_i2_s, gguf_tq1_0, gguf_tq2_0 };
+enum class ConvertTarget : std::uint8_t {
+  hf_folder,
+  gguf_i2_s,
+  gguf_tq1_0,
+  gguf_tq2_0,
+  gguf_lt1_6,  // of our own: what kernels that look sums up read in place (docs/FORMATS.md)
+};
 
-/// "hf", "i2_s", "tq1_0", "tq2_0"
+/// "hf", "i2_s", "tq1_0", "tq2_0", "lt1_6"
 std::optional<ConvertTarget> convert_target_from_name(std::string_view name) noexcept;
 
 struct ConvertOptions {

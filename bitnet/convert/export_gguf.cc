@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+#include <array>
 #include <cstring>
 #include <memory>
 
@@ -9,11 +10,12 @@
 #include "bitnet/model/config_gguf.h"
 #include "bitnet/model/gguf_names.h"
 #include "bitnet/ternary/i2_s.h"
+#include "bitnet/ternary/lookup_tiles.h"
 
 namespace bitnet {
 namespace {
 
-// general.file_type of llama.cpp and its fork (docs/FORMATS.md).
+// general.file_type of llama.cpp and its fork (docs/FORMATS.md), which have none for LT1_6.
 std::uint32_t file_type(GgmlType type) {
   return type == GgmlType::i2_s ? 40 : type == GgmlType::tq1_0 ? 36 : 37;
 }
@@ -77,11 +79,14 @@ class GgufExport {
     add_size("attention.value_length", config_.head_dim);
     writer_.add_f32(key("attention.layer_norm_rms_epsilon"), config_.rms_norm_eps);
     writer_.add_f32(key("rope.freq_base"), static_cast<float>(config_.rope_theta));
-    writer_.add_u32("general.file_type", file_type(type_));
+    if (type_ == GgmlType::lt1_6)
+      writer_.align_tensors(lookup_tiles::kAlignment);
+    else
+      writer_.add_u32("general.file_type", file_type(type_));
     writer_.add_u32("general.quantization_version", 2);
     writer_.add_string(kHiddenActKey, to_string(config_.activation));
     if (config_.input_norms) writer_.add_f32(kInputNormEpsKey, config_.input_norm_eps);
-    if (type_ != GgmlType::i2_s) add_gammas();
+    if (type_ == GgmlType::tq1_0 || type_ == GgmlType::tq2_0) add_gammas();
     if (extras_.tokenizer) return;
     if (config_.bos_token >= 0)
       writer_.add_u32("tokenizer.ggml.bos_token_id", static_cast<std::uint32_t>(config_.bos_token));
@@ -192,16 +197,30 @@ class GgufExport {
                                   std::string(info(type_).name) +
                                   (type_ == GgmlType::i2_s ? "" : "; i2_s may hold it"));
     const bool grouped = matrix.granularity == ScaleGranularity::group;
-    if (matrix.granularity == ScaleGranularity::row || (grouped && type_ == GgmlType::i2_s))
+    const bool block_scales = type_ == GgmlType::tq1_0 || type_ == GgmlType::tq2_0;
+    if (matrix.granularity == ScaleGranularity::row || (grouped && !block_scales))
       fail(Errc::unsupported, "tensor " + name + " has more than one scale: " +
                                   std::string(info(type_).name) + " cannot hold them");
-    const bool permute = family_.permuted_rope && (which == Linear::q || which == Linear::k);
     const std::int64_t dims[] = {matrix.cols(), matrix.rows()};
+    if (type_ == GgmlType::lt1_6) return add_tiles(name, dims, matrix);
+    const bool permute = family_.permuted_rope && (which == Linear::q || which == Linear::k);
     writer_.add_tensor(name, type_, dims,
                        [matrix, format, permute, bytes = *size, type = type_, name,
                         head_dim = config_.head_dim](const ByteSink& sink) {
                          pack(matrix, format, permute ? head_dim : 0, bytes, type, name, sink);
                        });
+  }
+
+  // As they lie in memory: rows are not permuted.
+  void add_tiles(const std::string& name, std::span<const std::int64_t> dims,
+                 const TernaryMatrix& matrix) {
+    require(matrix.tiles.bytes.defined(), "export_gguf: a matrix does not lie in tiles");
+    writer_.add_tensor(name, type_, dims, [matrix](const ByteSink& sink) {
+      std::array<std::byte, 64> trailer{};
+      std::memcpy(trailer.data(), &matrix.scale, sizeof(float));
+      sink({matrix.tiles.bytes.data(), matrix.tiles.bytes.size_bytes()});
+      sink(trailer);
+    });
   }
 
   // head_dim 0: rows as they are; else rows go to their pairwise places.

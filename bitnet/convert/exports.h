@@ -20,9 +20,9 @@ struct ExportExtras {
   SourceFiles source = {};  // of the Hugging Face folder it came from, where known
 };
 
-/// Writes GGUF with ternary matrices of `type` (i2_s, tq1_0, tq2_0) and tables of `table_type`
-/// (nullopt: as they are). Throws Error{unsupported} where the type cannot hold a shape,
-/// FileError{io} from the disk.
+/// Writes GGUF with ternary matrices of `type` (i2_s, tq1_0, tq2_0; lt1_6 of a model whose matrices
+/// lie in tiles, model/pack_weights.h) and tables of `table_type` (nullopt: as they are). Throws
+/// Error{unsupported} where the type cannot hold a shape, FileError{io} from the disk.
 void export_gguf(const std::string& path, const LoadedModel& model, const ExportExtras& extras,
                  GgmlType type, std::optional<GgmlType> table_type);
 

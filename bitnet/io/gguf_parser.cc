@@ -265,8 +265,7 @@ void GgufParser::check_tensor_size(GgufTensor& tensor, std::uint64_t type_offset
     source_.fail(
         "E_BLOCK", type_offset, field, std::to_string(unit) + " elements",
         "a multiple of " + std::to_string(type.block_elements) + " for " + std::string(type.name));
-  const auto payload = checked_mul(*elements / type.block_elements, type.block_bytes);
-  const auto size = payload ? checked_add(*payload, type.trailer_bytes) : std::nullopt;
+  const auto size = tensor_bytes(type, tensor.columns(), tensor.rows());
   const auto padded = size ? checked_round_up(*size, alignment) : std::nullopt;
   if (!padded)
     source_.fail("E_SHAPE", type_offset, field, "size in bytes wraps", "at most 2^64 - 1");

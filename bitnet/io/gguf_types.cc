@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "bitnet/base/checked.h"
+
 namespace bitnet {
 namespace {
 
@@ -22,6 +24,7 @@ constexpr std::array kReadable{
     // ggml_nbytes of bitnet.cpp: elements / 4 + 32, whatever the row length; 4 elements are the
     // least whole byte.
     GgmlTypeInfo{GgmlType::i2_s, "I2_S", 4, 1, 32, {}, PackedFormat::i2_s_x86},
+    GgmlTypeInfo{GgmlType::lt1_6, "LT1_6", 1, 0, 64, {}, PackedFormat::lookup_tiles},
 };
 
 struct KnownId {
@@ -79,6 +82,19 @@ std::uint64_t size_bytes(GgufValueType type) noexcept {
   constexpr std::array<std::uint64_t, kGgufValueTypes> kSizes{1, 1, 2, 2, 4, 4, 4,
                                                               1, 0, 0, 8, 8, 8};
   return kSizes[static_cast<std::size_t>(type)];
+}
+
+std::optional<std::uint64_t> tensor_bytes(const GgmlTypeInfo& type, std::int64_t columns,
+                                          std::int64_t rows) noexcept {
+  const auto elements = static_cast<std::uint64_t>(columns) * static_cast<std::uint64_t>(rows);
+  // An I2_S stream ignores rows: only the whole must fill bytes.
+  const std::uint64_t unit =
+      type.type == GgmlType::i2_s ? elements : static_cast<std::uint64_t>(columns);
+  if (unit % type.block_elements != 0) return std::nullopt;
+  const auto payload = type.block_bytes == 0
+                           ? packed_bytes(*type.packed, rows, columns)
+                           : checked_mul(elements / type.block_elements, type.block_bytes);
+  return payload ? checked_add(*payload, type.trailer_bytes) : std::nullopt;
 }
 
 const GgmlTypeInfo* find_ggml_type(std::uint32_t id) noexcept {

@@ -52,18 +52,26 @@ enum class GgmlType : std::uint32_t {
   tq1_0 = 34,
   tq2_0 = 35,
   i2_s = 36,
+  // Our own: ternary/lookup_tiles.h and a scale (docs/FORMATS.md). "t16" read as a number, far from
+  // the numbers that llama.cpp and its forks count up from 0, 97 and 200.
+  lt1_6 = 0x743136,
 };
 
 struct GgmlTypeInfo {
   GgmlType type;
   std::string_view name;
   std::uint64_t block_elements;  // along the first (contiguous) dimension
-  std::uint64_t block_bytes;
-  std::uint64_t trailer_bytes;  // after the last block: 32 for I2_S
-  std::optional<DType> dtype;   // for types that are tensors as they stand
+  std::uint64_t block_bytes;     // 0: rows lie in tiles, packed_bytes() says how many bytes
+  std::uint64_t trailer_bytes;   // after the last block: 32 for I2_S, 64 for LT1_6
+  std::optional<DType> dtype;    // for types that are tensors as they stand
   std::optional<PackedFormat>
       packed;  // for ternary types; I2_S is taken as the x86 layout (ternary/i2_s.h)
 };
+
+/// Bytes of a tensor of `rows` rows of `columns` elements, all above 0, whose product fits in 63
+/// bits, trailer included; nullopt where the elements do not fill blocks or the size wraps.
+std::optional<std::uint64_t> tensor_bytes(const GgmlTypeInfo& type, std::int64_t columns,
+                                          std::int64_t rows) noexcept;
 
 /// nullptr for an id that is not read here.
 const GgmlTypeInfo* find_ggml_type(std::uint32_t id) noexcept;

@@ -9,10 +9,10 @@
 namespace bitnet {
 namespace {
 
-constexpr std::uint64_t kAlignment = 32;
 constexpr std::uint32_t kVersion = 3;
 constexpr std::size_t kMaxKeyBytes = 65'536;
 constexpr std::size_t kMaxTensorNameBytes = 64;
+constexpr std::string_view kAlignmentKey = "general.alignment";
 
 template <class T>
 void append(std::string& out, T value) {
@@ -38,21 +38,16 @@ std::uint64_t size_of(std::string_view name, GgmlType id, std::span<const std::i
   for (const std::int64_t length : dims)
     elements = elements && length > 0 ? checked_mul(*elements, static_cast<std::uint64_t>(length))
                                       : std::nullopt;
-  const bool whole = elements && !dims.empty() && dims.size() <= 4 &&
-                     (id == GgmlType::i2_s ? *elements : static_cast<std::uint64_t>(dims[0])) %
-                             type.block_elements ==
-                         0;
+  const bool fits = elements && *elements <= static_cast<std::uint64_t>(INT64_MAX) &&
+                    !dims.empty() && dims.size() <= 4;
   const auto size =
-      whole ? checked_mul(*elements / type.block_elements, type.block_bytes) : std::nullopt;
+      fits ? tensor_bytes(type, dims[0], static_cast<std::int64_t>(*elements) / dims[0])
+           : std::nullopt;
   if (!size || *size > static_cast<std::uint64_t>(INT64_MAX))
     fail(Errc::invalid_argument, "GgufWriter: tensor \"" + printable(name) +
                                      "\" has a shape that " + std::string(type.name) +
                                      " cannot hold");
-  return *size + type.trailer_bytes;
-}
-
-std::uint64_t padding(std::uint64_t size) noexcept {
-  return (kAlignment - size % kAlignment) % kAlignment;
+  return *size;
 }
 
 }  // namespace
@@ -86,6 +81,17 @@ void GgufWriter::add_f32(std::string_view key, float value) {
   append(key_value_bytes_, value);
 }
 
+void GgufWriter::align_tensors(std::uint32_t bytes) {
+  require(bytes >= 8 && bytes <= (1u << 20) && (bytes & (bytes - 1)) == 0,
+          "GgufWriter: an alignment is a power of two from 8 to 1048576");
+  add_u32(kAlignmentKey, bytes);
+  alignment_ = bytes;
+}
+
+std::uint64_t GgufWriter::padding(std::uint64_t size) const noexcept {
+  return (alignment_ - size % alignment_) % alignment_;
+}
+
 void GgufWriter::add_bool(std::string_view key, bool value) {
   begin_key(key, GgufValueType::boolean);
   append(key_value_bytes_, static_cast<std::uint8_t>(value));
@@ -112,7 +118,7 @@ void GgufWriter::add_i32_array(std::string_view key, std::span<const std::int32_
 }
 
 void GgufWriter::add_copy(const GgufKeyValue& entry) {
-  require(entry.key != "general.alignment", "GgufWriter: the alignment is always 32");
+  require(entry.key != kAlignmentKey, "GgufWriter: the alignment is chosen by align_tensors()");
   begin_key(entry.key, entry.value.type);
   append_value(entry.value);
 }

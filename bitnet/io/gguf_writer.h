@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Writes GGUF version 3, alignment 32: whole or not at all.
+// Writes GGUF version 3: whole or not at all.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,8 @@ class GgufWriter {
   void add_strings(std::string_view key, std::span<const std::string_view> values);
   void add_f32_array(std::string_view key, std::span<const float> values);
   void add_i32_array(std::string_view key, std::span<const std::int32_t> values);
+  /// Where tensors begin: multiples of `bytes`, a power of two, and of 32 where this is not called.
+  void align_tensors(std::uint32_t bytes);
   /// A value of another file as it stands; general.alignment is refused.
   void add_copy(const GgufKeyValue& entry);
 
@@ -49,7 +51,9 @@ class GgufWriter {
   void begin_key(std::string_view key, GgufValueType type);
   void append_value(const GgufValue& value);
   std::string header() const;
+  std::uint64_t padding(std::uint64_t size) const noexcept;
 
+  std::uint64_t alignment_ = 32;
   std::vector<std::string> keys_;
   std::string key_value_bytes_;
   std::vector<Item> items_;

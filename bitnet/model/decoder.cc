@@ -105,6 +105,7 @@ MatrixView<const float> Decoder::forward(std::span<const TextPart> parts,
                                          ForwardObserver* observer) {
   const profile::Span span("forward");
   const std::int64_t tokens = prepare(parts);
+  if (few_threads_ > 0) context_.threads->use(tokens <= kFewTokens ? few_threads_ : many_threads_);
   const MatrixView<float> hidden = Workspace::view(work_->hidden, tokens);
   const MatrixView<float> cos = Workspace::view(work_->cos, tokens);
   const MatrixView<float> sin = Workspace::view(work_->sin, tokens);
@@ -146,6 +147,14 @@ void Decoder::embed_tokens(std::span<const std::int32_t> ids, MatrixView<float> 
     if (read) return embed(context_, rows, places, out);
   }
   embed(context_, table, ids, out);
+}
+
+void Decoder::use_threads(int few, int many) {
+  const int most = context_.threads->size();
+  require(few >= 1 && few <= most && many >= 1 && many <= most,
+          "Decoder::use_threads: 1 to as many threads as the pool has");
+  few_threads_ = few;
+  many_threads_ = many;
 }
 
 void Decoder::logits(MatrixView<const float> hidden, MatrixView<float> out) {

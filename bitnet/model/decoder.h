@@ -66,6 +66,12 @@ class Decoder {
   /// Logits of rows that forward() returned: out [rows, vocab].
   void logits(MatrixView<const float> hidden, MatrixView<float> out);
 
+  /// From now on a step of at most kFewTokens tokens, which memory bounds, uses `few` workers of
+  /// the context's pool, and a larger one `many` (ThreadPool::use). No bit depends on it. Throws
+  /// Error{invalid_argument} where the pool has not so many.
+  static constexpr std::int64_t kFewTokens = 8;
+  void use_threads(int few, int many);
+
   /// The file in which the weights lie mapped: from now on single rows of the embedding, and of a
   /// head that is screened later, are read from it, so that they do not stay in memory with the
   /// pages around them.
@@ -109,6 +115,7 @@ class Decoder {
   std::unique_ptr<Workspace> work_;
   std::unique_ptr<HeadScreen> screen_;
   std::shared_ptr<const ModelSource> source_;
+  int few_threads_ = 0, many_threads_ = 0;  // 0: whatever the pool uses
 };
 
 }  // namespace bitnet

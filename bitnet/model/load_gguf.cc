@@ -127,7 +127,7 @@ class GgufLoader {
   void expect_linear(std::int64_t index, Linear which) {
     const std::string base = gguf_names::in_block(index, gguf_names::base(which));
     const Shape shape = shape_of(which, config_);
-    const std::string what = "I2_S, TQ1_0 or TQ2_0 " + gguf_shape(shape);
+    const std::string what = "I2_S, TQ1_0, TQ2_0 or LT1_6 " + gguf_shape(shape);
     const GgufTensor* t = expect(base + ".weight", what);
     if (t && (!t->type->packed || !has_shape(*t, shape)))
       problems_.add(base + ".weight", describe(*t), what);
@@ -157,6 +157,7 @@ class GgufLoader {
     const Shape shape = shape_of(which, config_);
     const TensorBytesView from = view(base + ".weight");
     const GgmlTypeInfo& type = *file_.find_tensor(base + ".weight")->type;
+    if (type.type == GgmlType::lt1_6) return in_tiles(from, base, shape);
     const bool i2_s = type.type == GgmlType::i2_s;
     UnpackedTernary unpacked = unpack_ternary(from, i2_s ? options_.i2s_layout : *type.packed,
                                               shape[0], shape[1], source_, options_);
@@ -182,6 +183,25 @@ class GgufLoader {
     if (!matrix.codes.borrowed())
       if (const auto* mapping = file_.source().mapping())
         mapping->dont_need(from.offset, from.bytes.size());
+    return matrix;
+  }
+
+  // Rows lie in the order in which they are computed, in every family.
+  TernaryMatrix in_tiles(const TensorBytesView& from, const std::string& base, const Shape& shape) {
+    const auto trailer =
+        from.bytes.subspan(from.bytes.size() - info(GgmlType::lt1_6).trailer_bytes);
+    TernaryMatrix matrix;
+    matrix.scale = read_float(trailer.data(), DType::f32);
+    for (std::size_t i = sizeof(float); i < trailer.size(); ++i)
+      if (trailer[i] != std::byte{0})
+        throw FileError(
+            Errc::corrupt_file,
+            {"E_PADDING", from.file, from.offset + from.bytes.size() - trailer.size() + i,
+             "tensor '" + from.name + "'", std::to_string(std::to_integer<int>(trailer[i])),
+             "0 behind the scale"});
+    apply_scale_tensor(base + ".scale", matrix);
+    check_scale(from, matrix.scale);
+    matrix.tiles = checked_tiles(from, shape[0], shape[1], source_, options_);
     return matrix;
   }
 

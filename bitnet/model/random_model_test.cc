@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "bitnet/base/error.h"
 #include "bitnet/model/decoder.h"
 #include "bitnet/model/memory_plan.h"
 #include "bitnet/model/pack_weights.h"
@@ -84,8 +85,10 @@ TEST(MemoryPlan, IsWhatADecoderTakes) {
   EXPECT_EQ(cache_pool.metrics().live_bytes, KvCache::byte_size(config, 64));
 }
 
-std::vector<float> logits_of(const LoadedModel& model, Runtime& runtime) {
+std::vector<float> logits_of(const LoadedModel& model, Runtime& runtime, int few = 0,
+                             int many = 0) {
   Decoder decoder(model.config, model.weights, runtime.context());
+  if (few > 0) decoder.use_threads(few, many);
   KvCache cache(model.config, 64);
   std::vector<std::int32_t> ids;
   for (std::int32_t i = 0; i < 45; ++i) ids.push_back(i * 7 % 50);
@@ -115,6 +118,40 @@ TEST(PackWeights, KeepsEveryBitOfTheLogits) {
     for (const LayerWeights& layer : model.weights->layers)
       for (const TernaryMatrix& matrix : layer.linears) EXPECT_FALSE(matrix.codes.defined());
   }
+}
+
+TEST(PackWeights, MovesBackToTheSameCodes) {
+  Runtime runtime(2);
+  LoadedModel model = random_model(small_config(), 3, runtime.threads());
+  const LoadedModel before = random_model(small_config(), 3, runtime.threads());
+  const std::vector<float> expected = logits_of(model, runtime);
+  pack_weights(model, runtime.context(), TernaryPacking::lookup);
+  pack_weights(model, runtime.context(), TernaryPacking::block128);
+  EXPECT_EQ(logits_of(model, runtime), expected);
+  for (std::size_t i = 0; i < model.weights->layers.size(); ++i)
+    for (const Linear which : kLinears) {
+      const TernaryMatrix& now = model.weights->layers[i].linear(which);
+      const TernaryMatrix& then = before.weights->layers[i].linear(which);
+      ASSERT_EQ(now.size_bytes(), then.size_bytes());
+      EXPECT_EQ(std::memcmp(now.codes.data(), then.codes.data(), now.size_bytes()), 0);
+    }
+}
+
+TEST(UseThreads, KeepsEveryBitOfTheLogits) {
+  Runtime runtime(4);
+  const LoadedModel model = random_model(small_config(), 3, runtime.threads());
+  const std::vector<float> expected = logits_of(model, runtime);
+  for (const auto& [few, many] : {std::pair{1, 4}, {4, 1}, {2, 3}}) {
+    EXPECT_EQ(logits_of(model, runtime, few, many), expected) << few << " and " << many;
+    int used = 0;
+    runtime.threads().run([&](int worker, int count) {
+      if (worker == 0) used = count;
+    });
+    EXPECT_EQ(used, few);  // the last step had one token
+  }
+  Decoder decoder(model.config, model.weights, runtime.context());
+  EXPECT_THROW(decoder.use_threads(0, 1), Error);
+  EXPECT_THROW(decoder.use_threads(1, 5), Error);
 }
 
 // Group scales need columns apart.

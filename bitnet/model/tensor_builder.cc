@@ -10,6 +10,7 @@
 #include "bitnet/base/half.h"
 #include "bitnet/ternary/absmean.h"
 #include "bitnet/ternary/block128.h"
+#include "bitnet/ternary/lookup_tiles.h"
 
 namespace bitnet {
 namespace {
@@ -31,6 +32,10 @@ constexpr std::size_t kProblemsInWords = 20;
     fail_tensor(from, "E_CODE", from.offset, where,
                 "code " + std::to_string(static_cast<int>(fault.value)),
                 "no ternary weight has this code");
+  if (fault.kind == TernaryFault::Kind::count)
+    fail_tensor(from, "E_BLOCK", from.offset, " row " + std::to_string(fault.row),
+                "number of negatives " + std::to_string(static_cast<std::int64_t>(fault.value)),
+                "what its codes have");
   fail_tensor(from, "E_SCALE", from.offset, where, "scale " + std::to_string(fault.value),
               "a finite number above 0");
 }
@@ -153,6 +158,27 @@ UnpackedTernary unpack_ternary(const TensorBytesView& from, PackedFormat format,
   });
   if (fault.get()) fail_ternary(from, *fault.get());
   return out;
+}
+
+LookupTiles checked_tiles(const TensorBytesView& from, std::int64_t rows, std::int64_t cols,
+                          std::shared_ptr<const void> keeper, const LoadOptions& options) {
+  const auto size = packed_bytes(PackedFormat::lookup_tiles, rows, cols);
+  if (!size || *size > from.bytes.size())
+    fail_tensor(from, "E_BLOCK", from.offset, "", std::to_string(from.bytes.size()) + " bytes",
+                std::to_string(size.value_or(0)) + " for its shape");
+  const auto* data = reinterpret_cast<const std::uint8_t*>(from.bytes.data());
+  FirstFault fault;
+  options.threads->for_slices(lookup_tiles::strips(rows), 1,
+                              [&](std::int64_t begin, std::int64_t end) {
+                                fault.offer(lookup_tiles::find_fault(data, rows, cols, begin, end));
+                              });
+  if (fault.get()) fail_ternary(from, *fault.get());
+  const Shape shape{static_cast<std::int64_t>(*size)};
+  if (reinterpret_cast<std::uintptr_t>(data) % lookup_tiles::kAlignment == 0)
+    return {Tensor::borrow(DType::i8, shape, from.bytes.data(), std::move(keeper)), rows, cols};
+  Tensor copy = Tensor::allocate(DType::i8, shape, *options.pool);  // 64-byte aligned
+  std::memcpy(copy.mutable_data(), data, *size);
+  return {std::move(copy), rows, cols};
 }
 
 TernaryMatrix quantize_master(const TensorBytesView& from, DType dtype, std::int64_t rows,

@@ -10,6 +10,7 @@
 #include "bitnet/base/error.h"
 #include "bitnet/model/loader.h"
 #include "bitnet/tensor/tensor.h"
+#include "bitnet/ternary/ternary_matrix.h"
 
 namespace bitnet {
 
@@ -52,6 +53,11 @@ struct UnpackedTernary {
 UnpackedTernary unpack_ternary(const TensorBytesView& from, PackedFormat format, std::int64_t rows,
                                std::int64_t cols, std::shared_ptr<const void> keeper,
                                const LoadOptions& options);
+
+/// Tiles of ternary/lookup_tiles.h, checked on all workers: in place where they lie aligned, else a
+/// copy. Throws FileError: E_CODE, E_BLOCK naming the row.
+LookupTiles checked_tiles(const TensorBytesView& from, std::int64_t rows, std::int64_t cols,
+                          std::shared_ptr<const void> keeper, const LoadOptions& options);
 
 /// block128 codes and gamma of a dense master matrix (f32, f16, bf16), quantized on all workers by
 /// absmean. Throws FileError E_TENSOR where a weight is not finite.

@@ -220,6 +220,20 @@ void pack_for_lookup(const OpContext& context, TernaryMatrix& w, std::byte* memo
   w.codes = {};
 }
 
+void unpack_from_lookup(const OpContext& context, TernaryMatrix& w, std::byte* memory,
+                        std::shared_ptr<const void> keeper) {
+  require(w.tiles.bytes.defined(), "unpack_from_lookup: the weights do not lie in tiles");
+  const auto* tiles = reinterpret_cast<const std::uint8_t*>(w.tiles.bytes.data());
+  const std::int64_t rows = w.rows(), cols = w.cols();
+  context.threads->for_slices(lookup_tiles::strips(rows), 1,
+                              [&](std::int64_t begin, std::int64_t end) {
+                                lookup_tiles::unpack(tiles, rows, cols, begin, end,
+                                                     reinterpret_cast<std::uint8_t*>(memory));
+                              });
+  w.codes = Tensor::borrow(DType::ternary2, {rows, cols}, memory, std::move(keeper));
+  w.tiles = {};
+}
+
 void pack_for_lookup(const OpContext& context, TernaryMatrix& w, HybridMemoryPool& pool) {
   if (!can_pack_for_lookup(context, w)) return;
   const auto memory = std::make_shared<Tensor>(

@@ -55,6 +55,12 @@ bool can_pack_for_lookup(const OpContext& context, const TernaryMatrix& w) noexc
 void pack_for_lookup(const OpContext& context, TernaryMatrix& w, std::byte* memory,
                      std::shared_ptr<const void> keeper);
 
+/// The inverse, into memory of the caller: rows * block128::row_bytes(cols), 32-byte aligned, which
+/// `keeper` keeps alive; `tiles` is empty then. Throws Error{invalid_argument} where the weights do
+/// not lie in tiles.
+void unpack_from_lookup(const OpContext& context, TernaryMatrix& w, std::byte* memory,
+                        std::shared_ptr<const void> keeper);
+
 /// out[t][r] = dot16(w[r], x[t]); w: f32, f16, bf16, q8_0, q4_0, q6_k [rows][cols].
 void dense_linear(const OpContext& context, const Tensor& w, MatrixView<const float> x,
                   MatrixView<float> out);

@@ -8,6 +8,7 @@
 #include "bitnet/ternary/block128.h"
 #include "bitnet/ternary/hf_packed.h"
 #include "bitnet/ternary/i2_s.h"
+#include "bitnet/ternary/lookup_tiles.h"
 #include "bitnet/ternary/tq1_0.h"
 #include "bitnet/ternary/tq2_0.h"
 
@@ -26,11 +27,20 @@ std::optional<std::uint64_t> whole_blocks(std::int64_t rows, std::int64_t column
   return checked_mul(*count / weights, bytes);
 }
 
+// lookup_tiles::bytes() where it does not wrap.
+std::optional<std::uint64_t> tile_bytes(std::int64_t rows, std::int64_t columns) noexcept {
+  using namespace lookup_tiles;
+  if (rows > INT64_MAX - kStripRows || columns > INT64_MAX - kPairColumns) return std::nullopt;
+  const auto strip = checked_mul(static_cast<std::uint64_t>(groups(columns)) + 4, kStripRows);
+  return strip ? checked_mul(*strip, static_cast<std::uint64_t>(strips(rows))) : std::nullopt;
+}
+
 }  // namespace
 
 std::string_view name(PackedFormat format) noexcept {
-  constexpr std::array<std::string_view, 7> kNames{
-      "block128", "i2_s_x86", "i2_s_arm", "i2_s_act_parallel", "tq1_0", "tq2_0", "hf_packed"};
+  constexpr std::array<std::string_view, 8> kNames{"block128",          "i2_s_x86",    "i2_s_arm",
+                                                   "i2_s_act_parallel", "tq1_0",       "tq2_0",
+                                                   "hf_packed",         "lookup_tiles"};
   return kNames[static_cast<std::size_t>(format)];
 }
 
@@ -55,6 +65,8 @@ std::optional<std::uint64_t> packed_bytes(PackedFormat format, std::int64_t rows
     case PackedFormat::tq2_0:
       if (columns % tq2_0::kWeights != 0) return std::nullopt;
       return whole_blocks(rows, columns, tq2_0::kWeights, tq2_0::kBytes);
+    case PackedFormat::lookup_tiles:
+      return tile_bytes(rows, columns);
   }
   return std::nullopt;
 }
@@ -62,6 +74,7 @@ std::optional<std::uint64_t> packed_bytes(PackedFormat format, std::int64_t rows
 std::int64_t num_units(const PackedMatrix& matrix) noexcept {
   const bool four_rows_a_byte =
       matrix.format == PackedFormat::hf_packed || matrix.format == PackedFormat::i2_s_act_parallel;
+  if (matrix.format == PackedFormat::lookup_tiles) return lookup_tiles::strips(matrix.rows);
   return four_rows_a_byte ? matrix.rows / 4 : matrix.rows;
 }
 
@@ -86,6 +99,11 @@ std::optional<TernaryFault> to_block128(const PackedMatrix& m, std::int64_t begi
       return tq2_0::to_block128(m.data, m.columns, begin, end, out, group_scales);
     case PackedFormat::hf_packed:
       return hf_packed::to_block128(m.data, m.rows, m.columns, begin, end, out);
+    case PackedFormat::lookup_tiles: {
+      const auto fault = lookup_tiles::find_fault(m.data, m.rows, m.columns, begin, end);
+      if (!fault) lookup_tiles::unpack(m.data, m.rows, m.columns, begin, end, out);
+      return fault;
+    }
   }
   return std::nullopt;
 }
@@ -112,6 +130,10 @@ std::optional<TernaryFault> from_block128(PackedFormat format, const std::uint8_
       return tq2_0::from_block128(block128, rows, columns, group_scales, out);
     case PackedFormat::hf_packed:
       hf_packed::from_block128(block128, rows, columns, out);
+      break;
+    case PackedFormat::lookup_tiles:
+      lookup_tiles::pack(block128, block128::row_bytes(columns), rows, columns, 0,
+                         lookup_tiles::strips(rows), out);
       break;
   }
   return std::nullopt;

@@ -17,6 +17,7 @@ enum class PackedFormat : std::uint8_t {
   tq1_0,              // tq1_0.h: GGUF TQ1_0, five weights in a byte
   tq2_0,              // tq2_0.h: GGUF TQ2_0
   hf_packed,          // hf_packed.h: Hugging Face U8 tensors, four row groups in a byte
+  lookup_tiles,       // lookup_tiles.h: GGUF LT1_6, our own, five weights in a byte
 };
 
 /// "i2_s_x86", …
@@ -28,10 +29,11 @@ struct TernaryFault {
   enum class Kind : std::uint8_t {
     code,   // E_CODE: a 2-bit code 3 or a base-3 byte that encodes no five trits
     scale,  // E_SCALE: NaN, infinite, negative, or zero over weights that are not
+    count,  // E_BLOCK: a number beside the weights of a row that does not agree with them
   };
   Kind kind;
   std::int64_t row, column;
-  double value;  // the code, byte or scale seen
+  double value;  // the code, byte, scale or number seen
 };
 
 /// A packed matrix of rows x columns in memory of packed_bytes() bytes. Scales of I2_S and Hugging
@@ -48,7 +50,7 @@ std::optional<std::uint64_t> packed_bytes(PackedFormat format, std::int64_t rows
                                           std::int64_t columns) noexcept;
 
 /// Independent pieces of work in a conversion: rows, or groups of four rows where a byte holds four
-/// rows.
+/// rows, or strips of 64 rows where these lie together.
 std::int64_t num_units(const PackedMatrix& matrix) noexcept;
 
 /// Converts units [begin, end) into `out`, the start of a block128 matrix of the same shape; every

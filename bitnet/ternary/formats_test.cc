@@ -12,6 +12,7 @@
 
 #include "bitnet/base/half.h"
 #include "bitnet/ternary/block128.h"
+#include "bitnet/ternary/lookup_tiles.h"
 
 namespace bitnet {
 namespace {
@@ -83,6 +84,18 @@ int code_by_formula(PackedFormat format, const Bytes& d, Shape s, std::int64_t r
       for (std::int64_t k = n; k < 4; ++k) number /= 3;
       return number % 3;
     }
+    case PackedFormat::lookup_tiles: {
+      const std::int64_t groups = (s.columns + 255) / 256 * 256 / 5 + (s.columns > 0);
+      const std::int64_t place = c / 256 * 256 + 64 * (c / 32 % 4) + 32 * (c / 128 % 2) + c % 32;
+      const std::int64_t tile = r / 512,
+                         strips = std::min<std::int64_t>(8, (s.rows + 63) / 64 - 8 * tile);
+      const int byte =
+          at(512 * tile * groups + (place % groups * strips + r % 512 / 64) * 64 + r % 64);
+      for (int m = -121; m <= 121; ++m)
+        if (lookup_tiles::byte_of(m) == byte)
+          return (m + 121) / static_cast<int>(std::pow(3, place / groups)) % 3;
+      return -1;
+    }
   }
   return -1;
 }
@@ -136,17 +149,22 @@ TEST_P(Formats, NamesTheFirstWeightThatIsNotTernary) {
   ASSERT_FALSE(
       from_block128(format, truth.data(), shape.rows, shape.columns, scales.data(), packed.data()));
   std::mt19937 random(3);
+  const bool tiles = format == PackedFormat::lookup_tiles;
+  const auto tile_bytes =
+      static_cast<std::size_t>(lookup_tiles::code_bytes(shape.rows, shape.columns));
   const std::size_t block = format == PackedFormat::tq1_0   ? 54
                             : format == PackedFormat::tq2_0 ? 66
                                                             : packed.size();
   const std::size_t code_bytes = format == PackedFormat::tq1_0   ? 52
                                  : format == PackedFormat::tq2_0 ? 64
+                                 : tiles                         ? tile_bytes
                                                                  : packed.size();
   for (int round = 0; round < 40; ++round) {
     Bytes broken = packed;
     std::size_t at = random() % packed.size();
     if (at % block >= code_bytes) continue;
     broken[at] = format == PackedFormat::tq1_0 ? std::uint8_t{0x14}
+                 : tiles                       ? std::uint8_t{0x7f}
                                                : static_cast<std::uint8_t>(broken[at] | 0x30);
     Bytes out(truth.size());
     std::vector<float> scales_out(scales.size());
@@ -154,6 +172,10 @@ TEST_P(Formats, NamesTheFirstWeightThatIsNotTernary) {
     const auto fault = to_block128(matrix, 0, num_units(matrix), out.data(), scales_out.data());
     ASSERT_TRUE(fault.has_value()) << at;
     EXPECT_EQ(fault->kind, TernaryFault::Kind::code);
+    if (tiles) {
+      EXPECT_EQ(fault->value, 0x7f);
+      continue;
+    }
     if (format == PackedFormat::tq1_0) {
       EXPECT_EQ(fault->value, 0x14);
       const std::size_t byte = at % 54, first_weight = byte < 32   ? byte
@@ -183,7 +205,11 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{PackedFormat::i2_s_act_parallel, {8, 77}},
                     Case{PackedFormat::hf_packed, {12, 256}},
                     Case{PackedFormat::hf_packed, {20, 177}}, Case{PackedFormat::hf_packed, {4, 5}},
-                    Case{PackedFormat::tq1_0, {5, 512}}, Case{PackedFormat::tq2_0, {5, 768}}),
+                    Case{PackedFormat::tq1_0, {5, 512}}, Case{PackedFormat::tq2_0, {5, 768}},
+                    Case{PackedFormat::lookup_tiles, {1, 1}},
+                    Case{PackedFormat::lookup_tiles, {64, 256}},
+                    Case{PackedFormat::lookup_tiles, {577, 300}},
+                    Case{PackedFormat::lookup_tiles, {130, 1281}}),
     [](const auto& test) {
       return std::string(name(test.param.format)) + "_" + std::to_string(test.param.shape.columns);
     });
@@ -197,6 +223,12 @@ TEST(PackedBytes, RefusesShapesThatDoNotFit) {
   EXPECT_FALSE(packed_bytes(PackedFormat::block128, 0, 128));
   EXPECT_FALSE(packed_bytes(PackedFormat::block128, INT64_MAX, INT64_MAX));
   EXPECT_FALSE(packed_bytes(PackedFormat::tq2_0, INT64_MAX, 256));
+  for (const std::int64_t most : {INT64_MAX, INT64_MAX - 256, INT64_MAX / 4})
+    for (const std::int64_t other : {std::int64_t{1}, most})
+      EXPECT_FALSE(packed_bytes(PackedFormat::lookup_tiles, other, most) &&
+                   packed_bytes(PackedFormat::lookup_tiles, most, other))
+          << most << " " << other;
+  EXPECT_EQ(packed_bytes(PackedFormat::lookup_tiles, 1, 1), 64u * (52 + 4));
   EXPECT_EQ(packed_bytes(PackedFormat::i2_s_x86, 2, 64), 32u);
 }
 

@@ -22,12 +22,6 @@ constexpr std::array<Weights, 256> decoded() {
 }
 constexpr std::array<Weights, 256> kDecoded = decoded();
 
-// The column that an activation row stores at `at`: the inverse of pair_order_index().
-constexpr std::int64_t column_at(std::int64_t at) noexcept {
-  const std::int64_t plane = at / 64 % 4, half = at / 32 % 2;
-  return at / kPairColumns * kPairColumns + 128 * half + 32 * plane + at % 32;
-}
-
 }  // namespace
 
 const std::array<Weights, 256>& weights_of_bytes() noexcept { return kDecoded; }

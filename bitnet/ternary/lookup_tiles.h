@@ -18,8 +18,10 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "bitnet/ternary/activations.h"
+#include "bitnet/ternary/formats.h"
 
 namespace bitnet::lookup_tiles {
 
@@ -27,6 +29,7 @@ inline constexpr std::int64_t kDigits = 5;
 inline constexpr std::int64_t kStripRows = 64;
 inline constexpr std::int64_t kTileStrips = 8;
 inline constexpr std::int64_t kEntries = 128;
+inline constexpr std::int64_t kAlignment = 64;  // of the first byte, in memory
 
 constexpr std::int64_t groups(std::int64_t cols) noexcept {
   return (pair_order_bytes(cols) + kDigits - 1) / kDigits;
@@ -75,5 +78,24 @@ const std::array<Weights, 256>& weights_of_bytes() noexcept;
 /// definition, which kernels do faster.
 void pack(const std::uint8_t* block128_rows, std::int64_t row_bytes, std::int64_t rows,
           std::int64_t cols, std::int64_t begin, std::int64_t end, std::uint8_t* out) noexcept;
+
+/// The column that an activation row stores at `at`: the inverse of pair_order_index(); cols and
+/// more where nothing is stored.
+constexpr std::int64_t column_at(std::int64_t at) noexcept {
+  const std::int64_t plane = at / 64 % 4, half = at / 32 % 2;
+  return at / kPairColumns * kPairColumns + 128 * half + 32 * plane + at % 32;
+}
+
+/// Whether strips [begin, end) of tiles[bytes(rows, cols)] are what pack() makes of some matrix: a
+/// byte that stands for no five weights, a weight outside the matrix that is not 0 (`code`), or
+/// negatives[] that were not counted so (`count`), of the first row that has one.
+std::optional<TernaryFault> find_fault(const std::uint8_t* tiles, std::int64_t rows,
+                                       std::int64_t cols, std::int64_t begin,
+                                       std::int64_t end) noexcept;
+
+/// The inverse of pack(): strips [begin, end) to rows of block128, the first row of the matrix at
+/// `block128_rows`. Of tiles without a fault.
+void unpack(const std::uint8_t* tiles, std::int64_t rows, std::int64_t cols, std::int64_t begin,
+            std::int64_t end, std::uint8_t* block128_rows) noexcept;
 
 }  // namespace bitnet::lookup_tiles

@@ -8,7 +8,7 @@ import unittest
 from tool import TINY, TOOL, WORDBOOK, ToolTest, bitnet, environment
 
 COMMANDS = ["run", "chat", "tokenize", "logits", "perplexity", "inspect", "convert", "bench",
-            "memory", "doctor"]
+            "tune", "memory", "doctor"]
 
 
 class Help(ToolTest):

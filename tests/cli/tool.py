@@ -18,6 +18,7 @@ TINY_LLAMA = GOLDEN / "tiny-llama-bitlinear"
 def environment(**changes):
     env = {k: v for k, v in os.environ.items()
            if k not in ("BITNET_MODEL", "BITNET_THREADS", "BITNET_ISA")}
+    env["BITNET_TUNING"] = ""  # whatever this machine's user has measured
     env.update(changes)
     return env
 

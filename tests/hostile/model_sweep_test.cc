@@ -15,6 +15,7 @@
 #include "bitnet/convert/exports.h"
 #include "bitnet/memory/poison.h"
 #include "bitnet/model/decoder.h"
+#include "bitnet/model/pack_weights.h"
 #include "bitnet/model/random_model.h"
 #include "bitnet/runtime/runtime.h"
 
@@ -91,17 +92,18 @@ class ModelSweep : public ::testing::Test {
     }
   }
 
-  // `model_path` is what is loaded, `damaged` the file of it that is damaged.
-  void sweep(const fs::path& model_path, const fs::path& damaged) {
+  // `model_path` is what is loaded, `damaged` the file of it that is damaged, at every `step`
+  // bytes.
+  void sweep(const fs::path& model_path, const fs::path& damaged, std::size_t step = 1) {
     const std::string good = read(damaged);
     ASSERT_TRUE(loads(model_path, good.size()));
-    for (std::size_t length = 0; length < good.size(); ++length) {
+    for (std::size_t length = 0; length < good.size(); length += step) {
       write(damaged, std::string_view(good).substr(0, length));
       ASSERT_FALSE(loads(model_path, good.size())) << "prefix of " << length << " bytes";
     }
     std::size_t refused = 0;
     constexpr std::array kFlips{0x01, 0x80, 0xff};
-    for (std::size_t at = 0; at < good.size(); ++at)
+    for (std::size_t at = 0; at < good.size(); at += step)
       for (std::size_t i = 0; i < kFlips.size(); ++i) {
         // AddressSanitizer takes eight times as long: each byte once there, in turns.
         if (memory::kPoisoning && at % kFlips.size() != i) continue;
@@ -122,6 +124,14 @@ class ModelSweep : public ::testing::Test {
 TEST_F(ModelSweep, GgufI2s) {
   export_gguf((folder_ / "m.gguf").string(), model(true), {.name = "tiny"}, GgmlType::i2_s, {});
   sweep(folder_ / "m.gguf", folder_ / "m.gguf");
+}
+
+// Three times the bytes of the others, most of them codes, of which lookup_tiles_test.cc turns all.
+TEST_F(ModelSweep, GgufOfTiles) {
+  LoadedModel tiles = model(false);
+  pack_weights(tiles, runtime_.context(), TernaryPacking::lookup);
+  export_gguf((folder_ / "m.gguf").string(), tiles, {.name = "tiny"}, GgmlType::lt1_6, {});
+  sweep(folder_ / "m.gguf", folder_ / "m.gguf", 7);
 }
 
 TEST_F(ModelSweep, GgufOfTheLlamaFamily) {

@@ -17,5 +17,7 @@ struct TernaryRates {
 /// Of the kernels that isa::active() chooses; measured at the first call, in some 2 ms.
 const TernaryRates& ternary_rates();
 bool lookup_is_faster();
+/// Whether isa::active() allows a kernel that is more than the reference.
+bool has_lookup_kernels();
 
 }  // namespace bitnet::cpu

@@ -70,6 +70,10 @@ const TernaryRates& ternary_rates() {
   return rates;
 }
 
+bool has_lookup_kernels() {
+  return choose(ternary_lookup_kernels(), isa::active()).name != "reference";
+}
+
 // Tiles are four fifths of the bytes, so where memory is the limit they win anyway; a seventh
 // slower in the caches is taken for that (a Zen 5 server: 0.94 there, 1.1 times the tokens a
 // second).
