@@ -43,7 +43,7 @@ std::uint64_t head_sketch_bytes(const TensorList& list) {
   for (const ListedTensor& t : list.tensors)
     if (!t.ternary && t.elements() == elements && t.bits_per_weight() >= 16 &&
         t.bytes >= Decoder::kScreenedHeadBytes && list.config.hidden_size % 32 == 0)
-      return row_bytes(DType::q8_0, elements).value_or(0);
+      return HeadScreen::memory_bytes(list.config.vocab_size, list.config.hidden_size);
   return 0;
 }
 

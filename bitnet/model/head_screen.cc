@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 
 #include "bitnet/ops/linear.h"
@@ -24,6 +23,8 @@ float up(double value) {
   return std::nextafter(static_cast<float>(value), std::numeric_limits<float>::infinity());
 }
 
+constexpr auto larger = [](const auto& a, const auto& b) { return a.logit > b.logit; };
+
 double gamma(std::int64_t cols) {
   const double nu = static_cast<double>(cols / 16 + 6) * 0x1p-24;
   return nu / (1 - nu);
@@ -34,7 +35,7 @@ double gamma(std::int64_t cols) {
 bool HeadScreen::suits(const Tensor& head) noexcept {
   return (head.dtype() == DType::f32 || head.dtype() == DType::f16 ||
           head.dtype() == DType::bf16) &&
-         head.cols() % sketch_tiles::kBlockColumns == 0 && head.cols() > 0 &&
+         head.cols() % sketch_tiles::kColumnsMultiple == 0 && head.cols() > 0 &&
          head.rows() >= kFewestRows;
 }
 
@@ -43,8 +44,21 @@ HeadScreen::HeadScreen(const Tensor& head, HybridMemoryPool& pool,
     : head_(head), source_(head.borrowed() ? std::move(source) : nullptr) {
   require(suits(head), "HeadScreen: the head does not suit");
   sketch_ = Tensor::allocate(DType::i8, {sketch_tiles::bytes(head.rows(), head.cols())}, pool);
+  last_bits_ =
+      Tensor::allocate(DType::i8, {head.rows() * sketch_tiles::last_row_bytes(head.cols())}, pool);
   bounds_.resize(static_cast<std::size_t>(head.rows()));
   lengths_.resize(bounds_.size());
+  last_bounds_.resize(bounds_.size());
+}
+
+std::uint64_t HeadScreen::memory_bytes(std::int64_t vocab, std::int64_t cols) noexcept {
+  return static_cast<std::uint64_t>(
+      sketch_tiles::bytes(vocab, cols) +
+      vocab * (sketch_tiles::last_row_bytes(cols) + 3 * std::int64_t{sizeof(float)}));
+}
+
+std::size_t HeadScreen::last_bytes_of(std::int64_t rows) const noexcept {
+  return static_cast<std::size_t>(rows * sketch_tiles::last_row_bytes(head_.cols()));
 }
 
 std::size_t HeadScreen::bytes_of(std::int64_t rows) const noexcept {
@@ -63,9 +77,11 @@ void HeadScreen::extend(const OpContext& context, std::int64_t rows) {
 
 void HeadScreen::sketch_part(const OpContext& context, std::int64_t count) {
   const std::int64_t first = sketched_;
-  std::vector<float> sums(static_cast<std::size_t>(3 * count));
+  std::vector<float> sums(static_cast<std::size_t>(SketchArgs::kSums * count));
   sketch(context, head_.rows_from(first, count),
-         {sketch_.mutable_data() + bytes_of(first), bytes_of(count)}, sums);
+         {{sketch_.mutable_data() + bytes_of(first), bytes_of(count)},
+          {last_bits_.mutable_data() + last_bytes_of(first), last_bytes_of(count)},
+          sums});
   // Sums of cols / 16 squares a lane, each of a number rounded once: relative errors of
   // (cols / 16 + 8) * 2^-24; what is too small for a float is below 2^-120 a column.
   const double cols = static_cast<double>(head_.cols());
@@ -74,12 +90,14 @@ void HeadScreen::sketch_part(const OpContext& context, std::int64_t count) {
                      cols * 0x1p-120);
   };
   for (std::int64_t i = 0; i < count; ++i) {
-    const float* s = sums.data() + 3 * i;
-    const double bound = norm(s[2]) + gamma(head_.cols()) * (norm(s[0]) + norm(s[1]));
+    const float* s = sums.data() + SketchArgs::kSums * i;
+    const auto row = static_cast<std::size_t>(first + i);
+    const double rounding = gamma(head_.cols());
+    const double own = norm(s[0]), length = norm(s[1]), error = norm(s[2]), last = norm(s[3]);
     // Not finite: the row is never screened out.
-    bounds_[static_cast<std::size_t>(first + i)] = up(bound * kSlack);
-    lengths_[static_cast<std::size_t>(first + i)] =
-        up(norm(s[1]) * (1 + gamma(head_.cols())) * kSlack);
+    bounds_[row] = up((error + rounding * (own + length)) * kSlack);
+    lengths_[row] = up(length * (1 + rounding) * kSlack);
+    last_bounds_[row] = up((last + rounding * (own + length + error + last)) * kSlack);
   }
   sketched_ += count;
   release(first, count);
@@ -148,69 +166,134 @@ std::int64_t HeadScreen::few_top_logits(const OpContext& context, MatrixView<con
     return tokens * vocab;
   }
   const SketchInputs inputs(hidden);
-  sketch_dot(context, {sketch_.data(), bytes_of(sketched_)}, inputs, out.cols_from(0, sketched_));
-
-  const double least_length = static_cast<double>(hidden.cols) * 0x1p-140;
-  const auto reach_of = [&](std::int64_t token) {
-    const double length = inputs.length(token);
-    return Reach{up(length * kSlack + least_length),
-                 up((inputs.error(token) + length * 1e-12) * kSlack + least_length)};
-  };
+  const MatrixView<float> sketched = out.cols_from(0, sketched_);
+  sketch_dot(context, {sketch_.data(), bytes_of(sketched_)}, inputs, sketched);
   workers_ = static_cast<std::size_t>(context.threads->size());
   parts_.resize(std::max(parts_.size(), workers_ * static_cast<std::size_t>(tokens)));
-  context.threads->run([&](int worker, int count) {
-    const Slice slice = slice_of(vocab, worker, count, kChunk);
-    for (std::int64_t t = 0; t < tokens; ++t)
-      find_largest(slice, reach_of(t), wanted[static_cast<std::size_t>(t)].k, out.row(t),
-                   parts_of(t)[static_cast<std::size_t>(worker)]);
-  });
-  float least[SketchInputs::kMaxRows];
-  bool screened[SketchInputs::kMaxRows];
-  for (std::int64_t t = 0; t < tokens; ++t) {
-    const std::span<Part> parts = parts_of(t);
-    for (const Part& part : parts.subspan(1))
-      for (const float lower : part.largest) keep_larger(parts[0].largest, lower);
-    least[t] = parts[0].largest.front();
-    screened[t] = std::isfinite(reach_of(t).length) &&
-                  std::all_of(parts.begin(), parts.end(), [](const Part& p) { return p.finite; });
+  begin_tokens(inputs);
+  const std::vector<Place> first = find_first(context, wanted, out);
+  exact_rows(context, hidden, first, out);
+  std::vector<float> kept(first.size());
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    Token& token = tokens_[static_cast<std::size_t>(first[i].token)];
+    kept[i] = out.row(first[i].token)[first[i].row];
+    token.least = std::min(token.least, kept[i]);
   }
-  context.threads->run([&](int worker, int count) {
-    const Slice slice = slice_of(sketched_, worker, count, kChunk);
-    for (std::int64_t t = 0; t < tokens; ++t)
-      if (screened[t])
-        find_candidates(slice, reach_of(t), least[t], out.row(t),
-                        parts_of(t)[static_cast<std::size_t>(worker)].candidates);
-  });
 
-  std::int64_t computed = 0;
-  exact_.clear();
+  std::vector<Place> places = find_candidates(context, out);
+  sketch_refine(context, {last_bits_.data(), last_bytes_of(sketched_)}, inputs, places, sketched);
+  keep_what_may_win(places, out);
+  std::int64_t computed = static_cast<std::int64_t>(first.size());
   for (std::int64_t t = 0; t < tokens; ++t) {
-    if (!screened[t]) {
+    const auto at = static_cast<std::size_t>(t);
+    if (tokens_[at].screened) {
+      computed += vocab - sketched_;
+      for (const std::int32_t id : wanted[at].ids)
+        if (id < sketched_) places.push_back({id, static_cast<std::int32_t>(t)});
+    } else {
       exact(context, hidden.rows_from(t, 1), 0, sketched_, out.rows_from(t, 1));
       computed += vocab;
-      continue;
     }
-    const auto add = [&](std::span<const std::int32_t> ids) {
-      for (const std::int32_t id : ids) exact_.push_back({id, static_cast<std::int32_t>(t)});
-    };
-    add(wanted[static_cast<std::size_t>(t)].ids);
-    for (const Part& part : parts_of(t)) add(part.candidates);
-    computed += vocab - sketched_;
   }
-  std::sort(exact_.begin(), exact_.end());
-  exact_.erase(std::unique(exact_.begin(), exact_.end()), exact_.end());
-  exact_rows(context, hidden, out);
-  return computed + static_cast<std::int64_t>(exact_.size());
+  for (std::size_t i = 0; i < first.size(); ++i) out.row(first[i].token)[first[i].row] = kept[i];
+  std::sort(places.begin(), places.end());
+  places.erase(std::unique(places.begin(), places.end()), places.end());
+  std::erase_if(places, [&](Place p) { return std::binary_search(first.begin(), first.end(), p); });
+  exact_rows(context, hidden, places, out);
+  return computed + static_cast<std::int64_t>(places.size());
+}
+
+void HeadScreen::begin_tokens(const SketchInputs& inputs) {
+  const double least_length = static_cast<double>(inputs.cols()) * 0x1p-140;
+  tokens_.assign(static_cast<std::size_t>(inputs.rows()), {});
+  for (std::int64_t t = 0; t < inputs.rows(); ++t) {
+    const double length = inputs.length(t);
+    tokens_[static_cast<std::size_t>(t)].reach = {
+        up(length * kSlack + least_length),
+        up((inputs.error(t) + length * 1e-12) * kSlack + least_length)};
+  }
+}
+
+// The k rows of each token that are largest as estimated and lie in the sketch, sorted. Sets which
+// tokens are screened, and the least exact logit among their k rows beyond the sketch.
+std::vector<HeadScreen::Place> HeadScreen::find_first(const OpContext& context,
+                                                      std::span<const WantedLogits> wanted,
+                                                      MatrixView<const float> out) {
+  const auto tokens = static_cast<std::int64_t>(tokens_.size());
+  context.threads->run([&](int worker, int count) {
+    const Slice slice = slice_of(head_.rows(), worker, count, kChunk);
+    for (std::int64_t t = 0; t < tokens; ++t) {
+      const auto at = static_cast<std::size_t>(t);
+      find_largest(slice, tokens_[at].reach, wanted[at].k, out.row(t),
+                   parts_of(t)[static_cast<std::size_t>(worker)]);
+    }
+  });
+  std::vector<Place> first;
+  for (std::int64_t t = 0; t < tokens; ++t) {
+    Token& token = tokens_[static_cast<std::size_t>(t)];
+    const std::span<Part> parts = parts_of(t);
+    token.screened =
+        std::isfinite(token.reach.length) &&
+        std::all_of(parts.begin(), parts.end(), [](const Part& p) { return p.finite; });
+    if (!token.screened) continue;
+    std::vector<ScoredRow> all;
+    for (const Part& part : parts) all.insert(all.end(), part.largest.begin(), part.largest.end());
+    const auto k = static_cast<std::ptrdiff_t>(wanted[static_cast<std::size_t>(t)].k);
+    std::nth_element(all.begin(), all.begin() + (k - 1), all.end(), larger);
+    token.least = std::numeric_limits<float>::infinity();
+    for (const ScoredRow& row : std::span(all).first(static_cast<std::size_t>(k))) {
+      if (row.row < sketched_)
+        first.push_back({row.row, static_cast<std::int32_t>(t)});
+      else
+        token.least = std::min(token.least, row.logit);
+    }
+  }
+  std::sort(first.begin(), first.end());
+  return first;
+}
+
+// Places in the sketch that may reach `least`; all others of screened tokens are -infinity from now
+// on.
+std::vector<HeadScreen::Place> HeadScreen::find_candidates(const OpContext& context,
+                                                           MatrixView<float> out) {
+  const auto tokens = static_cast<std::int32_t>(tokens_.size());
+  context.threads->run([&](int worker, int count) {
+    const Slice slice = slice_of(sketched_, worker, count, kChunk);
+    for (std::int32_t t = 0; t < tokens; ++t) {
+      std::vector<Place>& found = parts_of(t)[static_cast<std::size_t>(worker)].candidates;
+      found.clear();
+      if (tokens_[static_cast<std::size_t>(t)].screened)
+        find_candidates(slice, t, out.row(t), found);
+    }
+  });
+  std::vector<Place> places;
+  for (std::int32_t t = 0; t < tokens; ++t)
+    for (const Part& part : parts_of(t))
+      places.insert(places.end(), part.candidates.begin(), part.candidates.end());
+  return places;
+}
+
+// The same with the logits of all 6 bits.
+void HeadScreen::keep_what_may_win(std::vector<Place>& places, MatrixView<float> out) const {
+  std::erase_if(places, [&](Place p) {
+    const Token& token = tokens_[static_cast<std::size_t>(p.token)];
+    float& logit = out.row(p.token)[p.row];
+    const bool may_win =
+        logit + last_reach(static_cast<std::size_t>(p.row), token.reach, logit) >= token.least;
+    logit = -std::numeric_limits<float>::infinity();
+    return !may_win;
+  });
 }
 
 // Row after row, each worker its own, what several tokens need of a row together. In memory what
 // takes the time is the way of the first bytes of a row, so the next row is asked for while one is
 // computed; of a mapped file it is the page faults (8 us a row), so rows are read (2 us).
 void HeadScreen::exact_rows(const OpContext& context, MatrixView<const float> hidden,
-                            MatrixView<float> out) {
+                            std::span<const Place> places, MatrixView<float> out) {
+  if (places.empty()) return;
   if (source_ && (!read_rows_.defined() || read_rows_.rows() < context.threads->size()))
     read_rows_ = Tensor::allocate(head_.dtype(), {context.threads->size(), head_.cols()});
-  const auto count = static_cast<std::int64_t>(exact_.size());
+  const auto count = static_cast<std::int64_t>(places.size());
   const auto row_bytes = static_cast<std::size_t>(head_.cols()) *
                          static_cast<std::size_t>(info(head_.dtype()).block_bytes);
   std::byte* const buffers = source_ ? read_rows_.mutable_data() : nullptr;
@@ -218,12 +301,12 @@ void HeadScreen::exact_rows(const OpContext& context, MatrixView<const float> hi
     const Slice slice = slice_of(count, worker, workers);
     const auto bytes_of = [&](std::int64_t i) {
       return std::span(
-          head_.data() + exact_[static_cast<std::size_t>(i)].id * head_.row_stride_bytes(),
+          head_.data() + places[static_cast<std::size_t>(i)].row * head_.row_stride_bytes(),
           row_bytes);
     };
     std::int32_t id_read = -1;  // whose row is in the worker's buffer
     for (std::int64_t i = slice.begin; i < slice.end; ++i) {
-      const auto [id, token] = exact_[static_cast<std::size_t>(i)];
+      const auto [id, token] = places[static_cast<std::size_t>(i)];
       if (source_) {
         if (id != id_read &&
             source_->read(bytes_of(i), buffers + static_cast<std::size_t>(worker) * row_bytes))
@@ -246,51 +329,65 @@ float HeadScreen::reach(std::size_t row, Reach of, float logit) const noexcept {
          std::fabs(logit) * 0x1p-21f + 0x1p-120f;
 }
 
-void HeadScreen::keep_larger(std::vector<float>& heap, float value) {
-  if (!(value > heap.front())) return;
-  std::pop_heap(heap.begin(), heap.end(), std::greater<>());
-  heap.back() = value;
-  std::push_heap(heap.begin(), heap.end(), std::greater<>());
+// The same of the logits of all 6 bits.
+float HeadScreen::last_reach(std::size_t row, Reach of, float logit) const noexcept {
+  return (last_bounds_[row] * of.length +
+          (lengths_[row] + bounds_[row] + last_bounds_[row]) * of.error) *
+             (1 + 0x1p-20f) +
+         std::fabs(logit) * 0x1p-21f + 0x1p-120f;
 }
 
-// The k largest lower bounds of the slice. Chunks without branches, for the compiler's vectors;
-// few of them hold a value that is kept.
+// The k rows of the slice that are largest as estimated. Chunks without branches, for the
+// compiler's vectors; few of them hold a row that is kept.
 void HeadScreen::find_largest(Slice slice, Reach of, std::int64_t k, const float* out,
                               Part& part) const {
-  part.largest.assign(static_cast<std::size_t>(k), -std::numeric_limits<float>::infinity());
+  std::vector<ScoredRow>& heap = part.largest;
+  heap.clear();
+  const auto most = static_cast<std::size_t>(k);
   int strange = 0;
-  float lower[kChunk];
   for (std::int64_t begin = slice.begin; begin < slice.end; begin += kChunk) {
     const auto first = static_cast<std::size_t>(begin);
     const auto count = static_cast<std::size_t>(std::min(kChunk, slice.end - begin));
-    // Beyond the sketch both bounds are 0: these logits are exact.
-    for (std::size_t i = 0; i < count; ++i)
-      lower[i] = out[first + i] - reach(first + i, of, out[first + i]);
-    const float least = part.largest.front();
-    int larger = 0;
+    const float least =
+        heap.size() < most ? -std::numeric_limits<float>::infinity() : heap.front().logit;
+    int any = heap.size() < most;
     for (std::size_t i = 0; i < count; ++i) {
-      larger |= lower[i] > least;
-      strange |= !(std::fabs(lower[i]) <= std::numeric_limits<float>::max());
+      any |= out[first + i] > least;
+      // Beyond the sketch bounds are 0: these logits are exact.
+      strange |= !(std::fabs(out[first + i]) + reach(first + i, of, out[first + i]) <=
+                   std::numeric_limits<float>::max());
     }
-    for (std::size_t i = 0; i < count && larger; ++i) keep_larger(part.largest, lower[i]);
+    for (std::size_t i = 0; i < count && any; ++i) {
+      const ScoredRow row{out[first + i], static_cast<std::int32_t>(first + i)};
+      if (heap.size() == most) {
+        if (!larger(row, heap.front())) continue;
+        std::pop_heap(heap.begin(), heap.end(), larger);
+        heap.pop_back();
+      }
+      heap.push_back(row);
+      std::push_heap(heap.begin(), heap.end(), larger);
+    }
   }
   part.finite = strange == 0;
 }
 
-// Rows that may reach `least`; the others are -infinity from now on.
-void HeadScreen::find_candidates(Slice slice, Reach of, float least, float* out,
-                                 std::vector<std::int32_t>& found) const {
-  found.clear();
+// Of one token and some rows; the others are -infinity from now on.
+void HeadScreen::find_candidates(Slice slice, std::int32_t token, float* out,
+                                 std::vector<Place>& found) const {
+  const Reach of = tokens_[static_cast<std::size_t>(token)].reach;
+  const float least = tokens_[static_cast<std::size_t>(token)].least;
   for (std::int64_t begin = slice.begin; begin < slice.end; begin += kChunk) {
     const auto first = static_cast<std::size_t>(begin);
     const auto count = static_cast<std::size_t>(std::min(kChunk, slice.end - begin));
     int any = 0;
     for (std::size_t i = 0; i < count; ++i)
       any |= out[first + i] + reach(first + i, of, out[first + i]) >= least;
-    for (std::size_t i = 0; i < count && any; ++i)
-      if (out[first + i] + reach(first + i, of, out[first + i]) >= least)
-        found.push_back(static_cast<std::int32_t>(first + i));
-    std::fill_n(out + begin, count, -std::numeric_limits<float>::infinity());
+    for (std::size_t i = 0; i < count; ++i) {
+      if (any && out[first + i] + reach(first + i, of, out[first + i]) >= least)
+        found.push_back({static_cast<std::int32_t>(first + i), token});
+      else
+        out[first + i] = -std::numeric_limits<float>::infinity();
+    }
   }
 }
 

@@ -5,9 +5,18 @@
 // next.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 
 namespace bitnet {
+
+/// How far ahead of what is read weights are fetched, and whether into the second cache or past it
+/// into the first. It changes no result; what is faster depends on the machine
+/// (backend/cpu/stream_fetch.h).
+struct StreamFetch {
+  std::int32_t bytes = 16384;
+  bool second_cache = true;
+};
 
 /// One row of activations per token: symmetric int8, one scale a token (Hugging Face
 /// integrations/bitnet.py):
@@ -95,34 +104,55 @@ struct DenseLinearArgs {
   float* scratch;  // of the calling worker's own, dense_linear_scratch_floats() floats
 };
 
-/// Rows of weights w in 6 bits (ops/sketch_tiles.h): for each 32 columns d = the smallest half with
-/// 31 * d >= max |w| (0 where that is no normal half), q = round(w / d), halves to even. With
-/// s = d * q, each row's sums, as dot16 adds: sum w^2, sum s^2, sum (w - s)^2. Rows that fill up
-/// the last strip have no sums.
+/// Rows of weights w in 6 bits (ops/sketch_tiles.h): for each 64 columns d = the smallest half with
+/// 31.5 * d >= max |w| (0 where that is no normal half), c = round(w / d - 0.5) + 32, halves to
+/// even. With s = d * (2 * (c / 2) - 31) of the upper bits and f = d * (c - 31.5) of all, each
+/// row's sums, as dot16 adds: sum w^2, sum s^2, sum (w - s)^2, sum (w - f)^2. Rows that fill up
+/// the last strip have no sums and no last bits.
 struct SketchArgs {
+  static constexpr int kSums = 4;
   const void* weights;  // [rows][row_bytes]
   std::int64_t row_bytes;
   std::uint8_t dtype;       // DType: f32, bf16, f16
   std::uint8_t* out;        // [sketch_tiles::bytes(rows, cols)], 64-byte aligned
-  float* squares;           // [rows][3]
+  std::uint8_t* last;       // [rows][sketch_tiles::last_row_bytes(cols)]
+  float* squares;           // [rows][kSums]
   std::int64_t rows, cols;  // cols: a multiple of 32
 };
 
-/// Products with a sketch: with v[t][k] = 128 * high[t][k] + low[t][k] and b over blocks of 32
-/// columns,
-///   out[t][r] = (fma chain over b of d[r][b] * float(sum over block b of q[r][k] * v[t][k]))
-///               * scale[t]
-/// The sums are exact: 32 * 32 * 2^14 is 2^24.
+/// Products with the upper bits of a sketch: with v[t][k] = 128 * high[t][k] + low[t][k] and b over
+/// blocks of 64 columns,
+///   out[t][r] = (fma chain over b of d[r][b] * float(sum over block b of (2 u[r][k] - 31) *
+///               v[t][k])) * scale[t]
+/// The sums are exact: 64 * 31 * 8000 is below 2^24.
 struct SketchDotArgs {
   static constexpr std::int64_t kMaxTokens = 8;
   const std::uint8_t* sketch;  // strips of 16 rows, 64-byte aligned
-  // Of each block and token 32 high, -127 to 127, and 32 low, -64 to 63; 0 beyond the columns.
-  const std::int8_t* values;  // [2 * pairs][tokens][2][32]
-  const std::int32_t* start;  // [2 * pairs][tokens][2]: -32 * sum of the high, and of the low
+  // Of each block and token 64 high, -63 to 63, and 64 low, -64 to 63; 0 beyond the columns.
+  const std::int8_t* values;  // [2 * pairs][tokens][2][64]
+  const std::int32_t* start;  // [2 * pairs][tokens]: -31 * sum of v
   const float* scale;         // [tokens]
   float* out;                 // [tokens][out_stride]
   std::int64_t out_stride;
   std::int64_t rows, pairs, tokens;  // sketch_tiles::pairs(cols), 1 to kMaxTokens
+  StreamFetch fetch = {};
+};
+
+/// What the last bits add to some of these products: with p[i] = (fma chain over b of d[r][b] * sum
+/// over i = k % 16 of block b of (c[r][k] % 2 ? v[t][k] : -v[t][k]), which is exact),
+///   out[t][r] += sum16(p) * (scale[t] / 2)
+struct SketchRefineArgs {
+  struct Place {
+    std::int32_t row, token;
+    friend auto operator<=>(const Place&, const Place&) = default;
+  };
+  const std::uint8_t* last;  // [rows][sketch_tiles::last_row_bytes(cols)]
+  const Place* places;       // [count], each once
+  const float* values;       // [tokens][2 * pairs * 64]: v, 0 beyond the columns
+  const float* scale;        // [tokens]
+  float* out;                // [tokens][out_stride]
+  std::int64_t out_stride;
+  std::int64_t count, pairs;
 };
 
 /// out[t] = float(weights[ids[t]]): rows of the embedding, converted as in DenseLinearArgs.

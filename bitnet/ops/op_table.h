@@ -29,6 +29,7 @@ struct OpTable {
   void (*dense_linear)(const DenseLinearArgs&, ThreadPool&);
   void (*sketch)(const SketchArgs&, ThreadPool&);
   void (*sketch_dot)(const SketchDotArgs&, ThreadPool&);
+  void (*sketch_refine)(const SketchRefineArgs&, ThreadPool&);
   void (*embed)(const EmbedArgs&, ThreadPool&);
   void (*gated_activation)(const GatedActivationArgs&, ThreadPool&);
   void (*add)(const AddArgs&, ThreadPool&);

@@ -12,7 +12,7 @@ namespace {
 
 using namespace sketch_tiles;
 
-constexpr float kMost = 16000;  // of 128 * high + low: high within -125 and 125
+constexpr float kMost = 8000;  // of v = 128 * high + low: high within -63 and 63
 
 }  // namespace
 
@@ -20,8 +20,9 @@ SketchInputs::SketchInputs(MatrixView<const float> x) : cols_(x.cols) {
   require(x.rows >= 1 && x.rows <= kMaxRows, "SketchInputs: 1 to 8 rows");
   const std::int64_t blocks = 2 * pairs(cols_);
   values_.resize(usize(blocks * x.rows * 2 * kBlockColumns));
-  start_.resize(usize(blocks * x.rows * 2));
+  start_.resize(usize(blocks * x.rows));
   scale_.resize(usize(x.rows));
+  floats_.resize(usize(blocks * x.rows * kBlockColumns));
   reach_.resize(usize(x.rows));
   for (std::int64_t row = 0; row < x.rows; ++row) add_row(row, x.row(row));
 }
@@ -38,6 +39,7 @@ void SketchInputs::add_row(std::int64_t row, const float* x) {
   if (!std::isfinite(reach.length)) return;  // a NaN passes std::max
   const float scale = most / kMost;
   const float inverse = most >= 0x1p-100f ? kMost / most : 0.0f;  // all 0 below, far off by error()
+  float* const floats = floats_.data() + row * 2 * pairs(cols_) * kBlockColumns;
   for (std::int64_t i = 0; i < cols_; ++i) {
     const int v = static_cast<int>(std::lrint(x[i] * inverse));
     const int high = (v + 64) >> 7, low = v - 128 * high;
@@ -47,26 +49,30 @@ void SketchInputs::add_row(std::int64_t row, const float* x) {
     to[kBlockColumns] = static_cast<std::int8_t>(low);
     const double e = static_cast<double>(x[i]) - static_cast<double>(scale) * v;
     errors += e * e;
-    start_[usize(2 * block)] -= 32 * high;
-    start_[usize(2 * block + 1)] -= 32 * low;
+    start_[usize(block)] -= 31 * v;
+    floats[i] = static_cast<float>(v);
   }
   scale_[usize(row)] = scale;
   reach.error = std::sqrt(errors);
 }
 
-void sketch(const OpContext& context, const Tensor& w, std::span<std::byte> out,
-            std::span<float> squares) {
+void sketch(const OpContext& context, const Tensor& w, const SketchParts& out) {
   const auto run = supported(context, context.table->sketch, "sketch");
   require(w.dtype() == DType::f32 || w.dtype() == DType::f16 || w.dtype() == DType::bf16,
           "sketch: weights are not f32, f16 or bf16");
-  require(w.cols() % kBlockColumns == 0, "sketch: columns are no multiple of 32");
-  check_dim("sketch", "bytes of out", static_cast<std::int64_t>(out.size()),
+  require(w.cols() % kColumnsMultiple == 0, "sketch: columns are no multiple of 32");
+  check_dim("sketch", "bytes of upper bits", static_cast<std::int64_t>(out.upper.size()),
             bytes(w.rows(), w.cols()));
-  check_dim("sketch", "squares", static_cast<std::int64_t>(squares.size()), 3 * w.rows());
-  run_in_span("sketch", run,
-              {w.data(), w.row_stride_bytes(), static_cast<std::uint8_t>(w.dtype()),
-               reinterpret_cast<std::uint8_t*>(out.data()), squares.data(), w.rows(), w.cols()},
-              *context.threads);
+  check_dim("sketch", "bytes of last bits", static_cast<std::int64_t>(out.last.size()),
+            w.rows() * last_row_bytes(w.cols()));
+  check_dim("sketch", "squares", static_cast<std::int64_t>(out.squares.size()),
+            SketchArgs::kSums * w.rows());
+  run_in_span(
+      "sketch", run,
+      {w.data(), w.row_stride_bytes(), static_cast<std::uint8_t>(w.dtype()),
+       reinterpret_cast<std::uint8_t*>(out.upper.data()),
+       reinterpret_cast<std::uint8_t*>(out.last.data()), out.squares.data(), w.rows(), w.cols()},
+      *context.threads);
 }
 
 void sketch_dot(const OpContext& context, std::span<const std::byte> sketch, const SketchInputs& x,
@@ -79,6 +85,23 @@ void sketch_dot(const OpContext& context, std::span<const std::byte> sketch, con
               {reinterpret_cast<const std::uint8_t*>(sketch.data()), x.values(), x.start(),
                x.scale(), out.data, out.stride, out.cols, pairs(x.cols()), x.rows()},
               *context.threads);
+}
+
+void sketch_refine(const OpContext& context, std::span<const std::byte> last, const SketchInputs& x,
+                   std::span<const SketchRefineArgs::Place> places, MatrixView<float> out) {
+  const auto run = supported(context, context.table->sketch_refine, "sketch_refine");
+  check_dim("sketch_refine", "rows of out", out.rows, x.rows());
+  check_dim("sketch_refine", "bytes of last bits", static_cast<std::int64_t>(last.size()),
+            out.cols * last_row_bytes(x.cols()));
+  for (const SketchRefineArgs::Place& p : places)
+    require(p.row >= 0 && p.row < out.cols && p.token >= 0 && p.token < x.rows(),
+            "sketch_refine: a place outside the products");
+  if (places.empty()) return;
+  run_in_span(
+      "sketch_refine", run,
+      {reinterpret_cast<const std::uint8_t*>(last.data()), places.data(), x.floats(), x.scale(),
+       out.data, out.stride, static_cast<std::int64_t>(places.size()), pairs(x.cols())},
+      *context.threads);
 }
 
 }  // namespace bitnet

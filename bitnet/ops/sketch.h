@@ -13,8 +13,8 @@
 
 namespace bitnet {
 
-/// Vectors x [rows, cols] as sketch_dot() takes them: scale * (128 * high + low), 14 bits and a
-/// sign, each row by itself. Layout: SketchDotArgs.
+/// Vectors x [rows, cols] as sketch_dot() takes them: scale * v, v = 128 * high + low, 13 bits and
+/// a sign, each row by itself. Layout: SketchDotArgs.
 class SketchInputs {
  public:
   static constexpr std::int64_t kMaxRows = SketchDotArgs::kMaxTokens;
@@ -24,10 +24,12 @@ class SketchInputs {
   const std::int8_t* values() const noexcept { return values_.data(); }
   const std::int32_t* start() const noexcept { return start_.data(); }
   const float* scale() const noexcept { return scale_.data(); }
+  /// v as SketchRefineArgs has it.
+  const float* floats() const noexcept { return floats_.data(); }
   std::int64_t rows() const noexcept { return static_cast<std::int64_t>(scale_.size()); }
   std::int64_t cols() const noexcept { return cols_; }
-  /// ||x|| and how far this is from x, ||x - scale * (128 * high + low)||; at most 1e-12 of ||x||
-  /// wrong. Infinite or NaN where an x is.
+  /// ||x|| and how far this is from x, ||x - scale * v||; at most 1e-12 of ||x|| wrong. Infinite or
+  /// NaN where an x is.
   double length(std::int64_t row) const noexcept { return reach_[usize(row)].length; }
   double error(std::int64_t row) const noexcept { return reach_[usize(row)].error; }
 
@@ -41,19 +43,28 @@ class SketchInputs {
   std::int64_t cols_;
   std::vector<std::int8_t> values_;
   std::vector<std::int32_t> start_;
-  std::vector<float> scale_;
+  std::vector<float> scale_, floats_;
   std::vector<Reach> reach_;
 };
 
-/// Rows of w (f32, f16, bf16; columns a multiple of 32) into `out`, as many strips of
-/// ops/sketch_tiles.h as they fill; squares [rows][3] as SketchArgs says.
-/// Throws Error{invalid_argument}.
-void sketch(const OpContext& context, const Tensor& w, std::span<std::byte> out,
-            std::span<float> squares);
+/// Where rows are sketched to (ops/sketch_tiles.h).
+struct SketchParts {
+  std::span<std::byte> upper;  // as many strips as the rows fill
+  std::span<std::byte> last;   // [rows][last_row_bytes]
+  std::span<float> squares;    // [rows][SketchArgs::kSums]
+};
 
-/// out [x.rows(), rows of the sketch] of SketchDotArgs: the sketch is read once for all of x.
+/// Rows of w (f32, f16, bf16; columns a multiple of 32). Throws Error{invalid_argument}.
+void sketch(const OpContext& context, const Tensor& w, const SketchParts& out);
+
+/// out [x.rows(), rows of the sketch] of SketchDotArgs: the upper bits are read once for all of x.
 /// Throws Error{invalid_argument}.
 void sketch_dot(const OpContext& context, std::span<const std::byte> sketch, const SketchInputs& x,
                 MatrixView<float> out);
+
+/// Makes the logits of some places (each once: a row of the sketch, a row of x) in `out`, as
+/// sketch_dot() left them, those of all 6 bits: SketchRefineArgs. Throws Error{invalid_argument}.
+void sketch_refine(const OpContext& context, std::span<const std::byte> last, const SketchInputs& x,
+                   std::span<const SketchRefineArgs::Place> places, MatrixView<float> out);
 
 }  // namespace bitnet

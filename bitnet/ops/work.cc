@@ -37,17 +37,26 @@ profile::Work work_of(const DenseLinearArgs& a) noexcept {
               2 * a.tokens * a.rows * a.cols);
 }
 
-// Maximum, w / d, rounding, d * q, w - s: five; three squares added: six.
+// Maximum, w / d, two roundings, two products and two differences: eight; four squares added:
+// eight.
 profile::Work work_of(const SketchArgs& a) noexcept {
-  return work(a.rows * (a.row_bytes + 3 * kFloat) + sketch_tiles::bytes(a.rows, a.cols),
-              11 * a.rows * a.cols);
+  return work(
+      a.rows * (a.row_bytes + SketchArgs::kSums * kFloat + sketch_tiles::last_row_bytes(a.cols)) +
+          sketch_tiles::bytes(a.rows, a.cols),
+      16 * a.rows * a.cols);
 }
 
-// Two products of integers for a weight; a product and an addition of floats for 32.
+// Two products of integers for a weight; a product and an addition of floats for 64.
 profile::Work work_of(const SketchDotArgs& a) noexcept {
   const std::int64_t cols = a.pairs * sketch_tiles::kPairColumns;
   return work(sketch_tiles::bytes(a.rows, cols) + a.tokens * (2 * cols + a.rows * kFloat),
-              a.tokens * a.rows * cols / 16, 4 * a.tokens * a.rows * cols);
+              a.tokens * a.rows * cols / 32, 4 * a.tokens * a.rows * cols);
+}
+
+// A sign and an addition for a weight, a product and an addition for 4 of them.
+profile::Work work_of(const SketchRefineArgs& a) noexcept {
+  const std::int64_t cols = a.pairs * sketch_tiles::kPairColumns;
+  return work(a.count * (sketch_tiles::last_row_bytes(cols) + 2 * kFloat), a.count * cols * 5 / 2);
 }
 
 profile::Work work_of(const EmbedArgs& a) noexcept {

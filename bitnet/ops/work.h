@@ -24,6 +24,7 @@ profile::Work work_of(const RmsNormArgs& args) noexcept;
 profile::Work work_of(const DenseLinearArgs& args) noexcept;
 profile::Work work_of(const SketchArgs& args) noexcept;
 profile::Work work_of(const SketchDotArgs& args) noexcept;
+profile::Work work_of(const SketchRefineArgs& args) noexcept;
 profile::Work work_of(const EmbedArgs& args) noexcept;
 profile::Work work_of(const GatedActivationArgs& args) noexcept;
 profile::Work work_of(const AddArgs& args) noexcept;

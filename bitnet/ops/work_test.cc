@@ -98,9 +98,10 @@ TEST(WorkOf, SketchAndEmbed) {
   Counter s;
   s.operand<std::uint16_t>(kRows * kCols);
   s.operand<std::uint8_t>(sketch_tiles::bytes(kRows, kCols));
-  s.operand<float>(kRows * 3);
-  s.each(kRows * kCols,
-         {"max", "w / d", "round", "d * q", "w - s", "w * w", "+", "s * s", "+", "(w - s)^2", "+"});
+  s.operand<std::uint8_t>(kRows * sketch_tiles::last_row_bytes(kCols));
+  s.operand<float>(kRows * SketchArgs::kSums);
+  s.each(kRows * kCols, {"max", "w / d", "round", "round", "d * u", "d * c", "w - s", "w - f",
+                         "w * w", "+", "s * s", "+", "(w - s)^2", "+", "(w - f)^2", "+"});
   EXPECT_EQ(work_of(sketch), s.as_float());
 
   SketchDotArgs dot{};
@@ -108,9 +109,15 @@ TEST(WorkOf, SketchAndEmbed) {
   dot.pairs = 2;
   dot.tokens = kTokens;
   const profile::Work work = work_of(dot);
-  EXPECT_EQ(work.bytes, 32u * 128 * 6 / 8 + 32 * 4 * 2 + kTokens * (2 * 128 + 32 * 4));
-  EXPECT_EQ(work.int8_ops, kTokens * 2u * 2 * 32 * 128);
+  EXPECT_EQ(work.bytes, 32u * 256 * 5 / 8 + 32 * 4 * 2 + kTokens * (2 * 256 + 32 * 4));
+  EXPECT_EQ(work.int8_ops, kTokens * 2u * 2 * 32 * 256);
   EXPECT_EQ(work.float_ops, kTokens * 2u * 32 * 4);
+
+  SketchRefineArgs refine{};
+  refine.count = 7;
+  refine.pairs = 2;
+  EXPECT_EQ(work_of(refine).bytes, 7u * (256 / 8 + 4 * 2 + 4 + 4));
+  EXPECT_EQ(work_of(refine).float_ops, 7u * (256 + 256 + 256 / 4 * 2));
 
   EmbedArgs embed{};
   embed.tokens = kTokens;
@@ -293,14 +300,19 @@ TEST_F(SpansOfOps, EveryOpHasOne) {
   std::fill_n(weight.as_mutable<float>(), kRows * kCols, 0.5f);
   Tensor norm = Tensor::allocate(DType::f32, {1, kCols});
   std::fill_n(norm.as_mutable<float>(), kCols, 1.0f);
-  std::vector<float> out(kTokens * kRows), cos(kTokens * 16, 1.0f), squares(3 * kRows);
+  std::vector<float> out(kTokens * kRows), cos(kTokens * 16, 1.0f),
+      squares(SketchArgs::kSums * kRows);
   add(context, x, y);
   gated_activation(context, GatedActivation::relu2, x, y, x);
   rms_norm(context, x, norm, 1e-5f, x);
   dense_linear(context, weight, x, {out.data(), kTokens, kRows, kRows});
   std::vector<std::byte> sketched(static_cast<std::size_t>(sketch_tiles::bytes(kRows, kCols)));
-  sketch(context, weight, sketched, squares);
+  std::vector<std::byte> last(
+      static_cast<std::size_t>(kRows * sketch_tiles::last_row_bytes(kCols)));
+  sketch(context, weight, {sketched, last, squares});
   sketch_dot(context, sketched, SketchInputs(x), {out.data(), kTokens, kRows, kRows});
+  const SketchRefineArgs::Place place{1, 2};
+  sketch_refine(context, last, SketchInputs(x), {&place, 1}, {out.data(), kTokens, kRows, kRows});
   const std::vector<std::int32_t> ids{0, 1, 2};
   embed(context, weight, ids, x);
   rope(context, x, 32, {cos.data(), kTokens, 16, 16}, {cos.data(), kTokens, 16, 16});
@@ -309,14 +321,15 @@ TEST_F(SpansOfOps, EveryOpHasOne) {
   kv_write(context, x, y, cache, 0);
   attention(context, x, cache, 0, 1.0f, y);
   const auto found = ops();
-  for (const char* name : {"add", "gated_activation", "rms_norm", "dense_linear", "sketch",
-                           "sketch_dot", "embed", "rope", "kv_write", "attention"}) {
+  for (const char* name :
+       {"add", "gated_activation", "rms_norm", "dense_linear", "sketch", "sketch_dot",
+        "sketch_refine", "embed", "rope", "kv_write", "attention"}) {
     ASSERT_TRUE(found.contains(name)) << name;
     EXPECT_EQ(found.at(name).count, 1u) << name;
     EXPECT_GT(found.at(name).work.bytes, 0u) << name;
   }
   EXPECT_EQ(found.at("dense_linear").work.float_ops, 2u * kTokens * kRows * kCols);
-  EXPECT_EQ(found.size(), 10u);
+  EXPECT_EQ(found.size(), 11u);
 }
 
 }  // namespace

@@ -29,6 +29,7 @@ void attention(const AttentionArgs& args, ThreadPool& pool);
 void flash_attention(const FlashAttentionArgs& args, ThreadPool& pool);
 void flash_attention_backward(const FlashAttentionBackwardArgs& args, ThreadPool& pool);
 void sketch_dot(const SketchDotArgs& args, ThreadPool& pool);
+void sketch_refine(const SketchRefineArgs& args, ThreadPool& pool);
 void sketch(const SketchArgs& args, ThreadPool& pool);
 void embed(const EmbedArgs& args, ThreadPool& pool);
 

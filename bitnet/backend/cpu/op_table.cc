@@ -27,6 +27,7 @@ const OpTable& op_table() {
       .dense_linear = dense_linear,
       .sketch = sketch,
       .sketch_dot = sketch_dot,
+      .sketch_refine = sketch_refine,
       .embed = embed,
       .gated_activation = gated_activation,
       .add = add,

@@ -155,12 +155,14 @@ void check_sketch(Checks& checks, Random& random) {
   Tensor sketched = Tensor::allocate(DType::i8, {sketch_tiles::bytes(kRows, kWhole)});
   const std::span out(reinterpret_cast<std::uint8_t*>(sketched.mutable_data()),
                       sketched.size_bytes());
-  std::vector<float> squares(usize(3 * kRows));
+  std::vector<std::uint8_t> last(usize(kRows * sketch_tiles::last_row_bytes(kWhole)));
+  std::vector<float> squares(usize(SketchArgs::kSums * kRows));
   check(checks, "sketch", sketch_kernels(), [&](SketchFn* run) {
-    run({w.data(), kWhole * 4, static_cast<std::uint8_t>(DType::f32), out.data(), squares.data(),
-         kRows, kWhole});
+    run({w.data(), kWhole * 4, static_cast<std::uint8_t>(DType::f32), out.data(), last.data(),
+         squares.data(), kRows, kWhole});
     Result result = bits_of(squares);
     result.insert(result.end(), out.begin(), out.end());
+    result.insert(result.end(), last.begin(), last.end());
     return result;
   });
   const SketchInputs inputs({x.as<float>(), kTokens, kWhole, kWhole});
@@ -169,6 +171,15 @@ void check_sketch(Checks& checks, Random& random) {
     run({out.data(), inputs.values(), inputs.start(), inputs.scale(), products.data(), kRows, kRows,
          sketch_tiles::pairs(kWhole), kTokens});
     return bits_of(products);
+  });
+  std::vector<SketchRefineArgs::Place> places;
+  for (std::int32_t row = 0; row < kRows; ++row)
+    places.push_back({row, static_cast<std::int32_t>(row % kTokens)});
+  check(checks, "sketch_refine", sketch_refine_kernels(), [&](SketchRefineFn* run) {
+    std::vector<float> refined = products;
+    run({last.data(), places.data(), inputs.floats(), inputs.scale(), refined.data(), kRows,
+         static_cast<std::int64_t>(places.size()), sketch_tiles::pairs(kWhole)});
+    return bits_of(refined);
   });
 }
 

@@ -29,6 +29,13 @@ struct Mask16 {
     return !Mask16{_mm256_castsi256_ps(_mm256_cvtepi8_epi32(zero)),
                    _mm256_castsi256_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(zero, zero)))};
   }
+  static Mask16 of_bits(std::uint16_t bits) {
+    const __m256i all = _mm256_set1_epi32(bits);
+    const __m256i low = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    const __m256i high = _mm256_slli_epi32(low, 8);
+    return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(all, low), low)),
+            _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(all, high), high))};
+  }
   void store(std::uint8_t* p) const {
     const __m256i words = _mm256_permute4x64_epi64(
         _mm256_packs_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)), 0xD8);

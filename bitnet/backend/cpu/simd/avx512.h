@@ -20,6 +20,7 @@ struct Mask16 {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return {_mm_test_epi8_mask(bytes, bytes)};
   }
+  static Mask16 of_bits(std::uint16_t bits) { return {bits}; }
   void store(std::uint8_t* p) const {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_maskz_set1_epi8(m, 1));
   }

@@ -24,6 +24,12 @@ struct Mask16 {
   bool all() const {
     return vminvq_u32(vandq_u32(vandq_u32(q0, q1), vandq_u32(q2, q3))) == 0xffffffffu;
   }
+  static Mask16 of_bits(std::uint16_t bits) {
+    const uint32x4_t all = vdupq_n_u32(bits);
+    const uint32x4_t lane = vshlq_u32(vdupq_n_u32(1), int32x4_t{0, 1, 2, 3});
+    return {vtstq_u32(all, lane), vtstq_u32(all, vshlq_n_u32(lane, 4)),
+            vtstq_u32(all, vshlq_n_u32(lane, 8)), vtstq_u32(all, vshlq_n_u32(lane, 12))};
+  }
   static Mask16 load(const std::uint8_t* p) {
     const uint8x16_t q = vld1q_u8(p);
     const int8x16_t set = vreinterpretq_s8_u8(vtstq_u8(q, q));

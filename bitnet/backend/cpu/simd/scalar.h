@@ -28,6 +28,10 @@ struct Mask16 {
   static Mask16 load(const std::uint8_t* p) {
     return map([&](int i) { return p[i] != 0; });
   }
+  /// Lane i is bit i.
+  static Mask16 of_bits(std::uint16_t bits) {
+    return map([&](int i) { return (bits >> i & 1) != 0; });
+  }
   /// 16 bytes, 1 or 0.
   void store(std::uint8_t* p) const {
     for (int i = 0; i < 16; ++i) p[i] = lane[i];

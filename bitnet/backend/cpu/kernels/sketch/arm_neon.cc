@@ -3,6 +3,7 @@
 #include "bitnet/backend/cpu/kernels/sketch/dot128.h"
 #include "bitnet/backend/cpu/kernels/sketch/sketch_dot_impl.h"
 #include "bitnet/backend/cpu/kernels/sketch/sketch_impl.h"
+#include "bitnet/backend/cpu/kernels/sketch/sketch_refine_impl.h"
 #include "bitnet/backend/cpu/simd/neon.h"
 
 namespace bitnet::cpu {
@@ -22,6 +23,7 @@ struct Dot : Dot128 {
 }  // namespace
 
 void sketch_neon(const SketchArgs& args) noexcept { sketch_rows<F32x16>(args); }
+void sketch_refine_neon(const SketchRefineArgs& args) noexcept { sketch_refine<F32x16>(args); }
 void sketch_dot_neon(const SketchDotArgs& args) noexcept { sketch_dots<F32x16, Dot>(args); }
 
 }  // namespace bitnet::cpu

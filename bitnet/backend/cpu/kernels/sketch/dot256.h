@@ -16,9 +16,14 @@ struct Dot256 {
     __m256i v;
     void store(std::int32_t* p) const { _mm256_store_si256(reinterpret_cast<__m256i*>(p), v); }
   };
-  static Sum set(std::int32_t n) { return {_mm256_set1_epi32(n)}; }
-  static Sum twice(Sum high, Sum low) {
-    return {_mm256_add_epi32(_mm256_slli_epi32(high.v, 7), low.v)};
+  static constexpr bool kLargeCodes = true;
+  static Sum zero() { return {_mm256_setzero_si256()}; }
+  static Sum add_eighth(Sum sum, Sum eight) {
+    return {_mm256_add_epi32(sum.v, _mm256_srai_epi32(eight.v, 3))};
+  }
+  static Sum joined(Sum high, Sum low, std::int32_t start) {
+    const __m256i v = _mm256_add_epi32(_mm256_slli_epi32(high.v, 7), low.v);
+    return {_mm256_add_epi32(_mm256_slli_epi32(v, 1), _mm256_set1_epi32(start))};
   }
 };
 

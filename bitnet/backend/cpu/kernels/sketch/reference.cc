@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Sketches of dense weights: plain C++, the definition.
 #include "bitnet/backend/cpu/kernels/sketch/sketch_impl.h"
+#include "bitnet/backend/cpu/kernels/sketch/sketch_refine_impl.h"
 #include "bitnet/backend/cpu/simd/scalar.h"
 #include "bitnet/ops/sketch_tiles.h"
 
 namespace bitnet::cpu {
 
 void sketch_reference(const SketchArgs& args) noexcept { sketch_rows<F32x16>(args); }
+
+void sketch_refine_reference(const SketchRefineArgs& args) noexcept { sketch_refine<F32x16>(args); }
 
 void sketch_dot_reference(const SketchDotArgs& a) noexcept {
   using namespace sketch_tiles;
@@ -20,7 +23,7 @@ void sketch_dot_reference(const SketchDotArgs& a) noexcept {
         const std::int64_t within = block % 2;
         std::int32_t exact = 0;
         for (std::int64_t k = 0; k < kBlockColumns; ++k)
-          exact += value_at(at + 64 + kBlockBytes * within, row % kRows, k) *
+          exact += (2 * upper_at(at + 64 + kBlockBytes * within, row % kRows, k) - 31) *
                    (128 * values[k] + values[kBlockColumns + k]);
         sum = F32x16::fma(F32x16::set1_f16(at + 32 * within + 2 * (row % kRows)),
                           F32x16::set1(static_cast<float>(exact)), sum);

@@ -19,4 +19,11 @@ SketchDotFn sketch_dot_reference, sketch_dot_avx2, sketch_dot_avxvnni, sketch_do
 
 std::span<const Kernel<SketchDotFn>> sketch_dot_kernels() noexcept;
 
+/// What the last bits add (SketchRefineArgs).
+using SketchRefineFn = void(const SketchRefineArgs&) noexcept;
+SketchRefineFn sketch_refine_reference, sketch_refine_avx2, sketch_refine_avx512,
+    sketch_refine_neon;
+
+std::span<const Kernel<SketchRefineFn>> sketch_refine_kernels() noexcept;
+
 }  // namespace bitnet::cpu

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Products with sketches over a dot product (struct Dot of each ISA's file):
 //   Dot::kBytes    of a register: kBytes / 4 rows, four columns each; Dot::Words: of 16 bits
-//   Dot::Sum       kBytes / 4 int32; Dot::set(n), sum.store(p), Dot::twice(high, low): 128 high +
-//   low Dot::step(sum, codes, four)  codes: unsigned bytes; four: signed bytes, the same for all
-//   rows; Dot::kTokens: for so many tokens there are registers for two Sums
+//   Dot::Sum       kBytes / 4 int32; Dot::zero(), sum.store(p)
+//   Dot::step(sum, codes, four)  codes: unsigned bytes; four: signed bytes, the same for all rows
+//   Dot::add_eighth(sum, eight)  sum + eight / 8, exact
+//   Dot::joined(high, low, start)  2 * (128 * high + low) + start
+//   Dot::kLargeCodes  whether step() takes codes over 127
+//   Dot::kTokens   for so many tokens there are registers for two Sums each
 // and F32x16 of simd/.
 #pragma once
 
 #include <cstddef>
+#include <utility>
 
 #include "bitnet/backend/cpu/kernels/sketch/sketch.h"
 #include "bitnet/ops/sketch_tiles.h"
@@ -22,50 +26,54 @@ struct SketchPart {
     __builtin_memcpy(&w, p, sizeof w);
     return w;
   }
-  // The codes of columns 4 j + i. Shifts of 16-bit words move bits between bytes, which masks drop.
+  // u of columns 4 j + i for even j, 8 u for odd ones. Shifts of 16-bit words move bits between
+  // bytes, which masks drop.
   template <int j>
   static Words codes(const std::uint8_t* block) {
-    const Words low = load(block + 64 * (j / 2)), high = load(block + 256 + 64 * (j / 4));
-    constexpr int k = j % 4;
-    Words upper = high;
-    if constexpr (k < 2) upper = high << (4 - 2 * k);
-    if constexpr (k > 2) upper = high >> (2 * k - 4);
-    Words lower = low;
-    if constexpr (j % 2 == 1) lower = low >> 4;
-    Words nibbles, pairs;
-    __builtin_memset(&nibbles, 0x0f, sizeof nibbles);
-    __builtin_memset(&pairs, 0x30, sizeof pairs);
-    return (lower & nibbles) | (upper & pairs);
+    const Words four = load(block + 64 * (j / 2)), all = load(block + 512 + 64 * (j / 8));
+    constexpr int shift = sketch_tiles::kFifthBit[j % 8] - (j % 2 ? 3 : 4);
+    Words fifth = all;
+    if constexpr (shift > 0) fifth = all >> shift;
+    if constexpr (shift < 0) fifth = all << -shift;
+    Words kept, bit;
+    __builtin_memset(&kept, j % 2 ? 0xf0 : 0x0f, sizeof kept);
+    __builtin_memset(&bit, j % 2 ? 0x08 : 0x10, sizeof bit);
+    return (four & kept) | (fifth & bit);
   }
 };
 
-// One block of 32 columns: sums[t][row] of q * v of the rows of a register and T tokens, whose
-// values and starts lie one behind the other; codes are made once for all of them. Codes are
-// q + 32, which the starts take back.
+// One block of 64 columns: sums[t][row] of (2 u - 31) * v of the rows of a register and T tokens,
+// whose values and starts lie one behind the other; codes are made once for all of them. The starts
+// take off 31. Of few tokens, what odd groups of columns add is summed apart as 8 u, which saves
+// the shift of its codes.
 template <class Dot, int T>
 static inline void sketch_block_sums(const std::uint8_t* block, const std::int8_t* values,
                                      const std::int32_t* start, std::int32_t* sums) {
   using namespace sketch_tiles;
-  typename Dot::Sum high[std::size_t{T}], low[std::size_t{T}];
-  for (int t = 0; t < T; ++t) {
-    high[t] = Dot::set(start[2 * t]);
-    low[t] = Dot::set(start[2 * t + 1]);
-  }
+  constexpr bool apart = Dot::kLargeCodes && 2 * T <= Dot::kTokens;
+  typename Dot::Sum high[std::size_t{T}][2], low[std::size_t{T}][2];
+  for (int t = 0; t < T; ++t) high[t][0] = high[t][1] = low[t][0] = low[t][1] = Dot::zero();
   const auto column = [&]<int j>() {
-    const auto codes = SketchPart<Dot>::template codes<j>(block);
+    auto codes = SketchPart<Dot>::template codes<j>(block);
+    if constexpr (j % 2 == 1 && !apart) codes = codes >> 3;  // bits 2:0 of each byte are 0
+    constexpr int to = apart ? j % 2 : 0;
     for (int t = 0; t < T; ++t) {
       std::int32_t h, l;
       __builtin_memcpy(&h, values + 2 * kBlockColumns * t + 4 * j, 4);
       __builtin_memcpy(&l, values + 2 * kBlockColumns * t + kBlockColumns + 4 * j, 4);
-      high[t] = Dot::step(high[t], codes, h);
-      low[t] = Dot::step(low[t], codes, l);
+      high[t][to] = Dot::step(high[t][to], codes, h);
+      low[t][to] = Dot::step(low[t][to], codes, l);
     }
   };
-  column.template operator()<0>(), column.template operator()<1>();
-  column.template operator()<2>(), column.template operator()<3>();
-  column.template operator()<4>(), column.template operator()<5>();
-  column.template operator()<6>(), column.template operator()<7>();
-  for (int t = 0; t < T; ++t) Dot::twice(high[t], low[t]).store(sums + kRows * t);
+  [&]<int... j>(std::integer_sequence<int, j...>) { (column.template operator()<j>(), ...); }
+  (std::make_integer_sequence<int, int{kBlockColumns} / 4>());
+  for (int t = 0; t < T; ++t) {
+    if constexpr (apart) {
+      high[t][0] = Dot::add_eighth(high[t][0], high[t][1]);
+      low[t][0] = Dot::add_eighth(low[t][0], low[t][1]);
+    }
+    Dot::joined(high[t][0], low[t][0], start[t]).store(sums + kRows * t);
+  }
 }
 
 // The same of T tokens of which the registers hold Dot::kTokens at a time.
@@ -76,14 +84,12 @@ static inline void sketch_block_tokens(const std::uint8_t* block, const std::int
   sketch_block_sums<Dot, now>(block, values, start, sums);
   if constexpr (now < T)
     sketch_block_tokens<Dot, T - now>(block, values + 2 * sketch_tiles::kBlockColumns * now,
-                                      start + 2 * now, sums + sketch_tiles::kRows * now);
+                                      start + now, sums + sketch_tiles::kRows * now);
 }
 
 template <class V, class Dot, int T>
 static inline void sketch_dots_of(const SketchDotArgs& a) {
   using namespace sketch_tiles;
-  // Past the caches but the first: 4 to 7 % faster than into all of them on a Zen 5 server.
-  constexpr std::int64_t kPrefetchBytes = 6144;
   for (std::int64_t first = 0; first < a.rows; first += kRows) {
     const std::uint8_t* tile = a.sketch + first / kRows * a.pairs * kTileBytes;
     const std::int8_t* values = a.values;
@@ -91,9 +97,14 @@ static inline void sketch_dots_of(const SketchDotArgs& a) {
     V sum[std::size_t{T}];
     for (int t = 0; t < T; ++t) sum[t] = V::zero();
     for (std::int64_t p = 0; p < a.pairs; ++p, tile += kTileBytes) {
-      for (int line = 0; line < kTileBytes / 64; ++line)
-        __builtin_prefetch(tile + kPrefetchBytes + 64 * line, 0, 0);
-      for (int b = 0; b < 2; ++b, values += 2 * kBlockColumns * T, start += 2 * T) {
+      const std::uint8_t* ahead = tile + a.fetch.bytes;
+      if (a.fetch.second_cache)
+        for (int line = 0; line < kTileBytes / 64; ++line)
+          __builtin_prefetch(ahead + 64 * line, 0, 2);
+      else
+        for (int line = 0; line < kTileBytes / 64; ++line)
+          __builtin_prefetch(ahead + 64 * line, 0, 0);
+      for (int b = 0; b < 2; ++b, values += 2 * kBlockColumns * T, start += T) {
         alignas(64) std::int32_t sums[std::size_t{kRows * T}];
         for (int part = 0; part < 64 / Dot::kBytes; ++part)
           sketch_block_tokens<Dot, T>(tile + 64 + kBlockBytes * b + Dot::kBytes * part, values,

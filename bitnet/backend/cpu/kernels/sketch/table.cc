@@ -26,9 +26,22 @@ constexpr Kernel<SketchDotFn> kSketchDotKernels[] = {
     {"reference", isa::kNone, sketch_dot_reference},
 };
 
+constexpr Kernel<SketchRefineFn> kSketchRefineKernels[] = {
+#if defined(__x86_64__)
+    {"avx512", isa::kAvx512, sketch_refine_avx512},
+    {"avx2", isa::kAvx2, sketch_refine_avx2},
+#elif defined(__aarch64__)
+    {"neon", isa::kNeon, sketch_refine_neon},
+#endif
+    {"reference", isa::kNone, sketch_refine_reference},
+};
+
 }  // namespace
 
 std::span<const Kernel<SketchFn>> sketch_kernels() noexcept { return kSketchKernels; }
 std::span<const Kernel<SketchDotFn>> sketch_dot_kernels() noexcept { return kSketchDotKernels; }
+std::span<const Kernel<SketchRefineFn>> sketch_refine_kernels() noexcept {
+  return kSketchRefineKernels;
+}
 
 }  // namespace bitnet::cpu

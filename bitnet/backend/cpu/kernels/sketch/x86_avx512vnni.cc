@@ -15,13 +15,18 @@ struct Dot {
     __m512i v;
     void store(std::int32_t* p) const { _mm512_store_si512(p, v); }
   };
-  static Sum set(std::int32_t n) { return {_mm512_set1_epi32(n)}; }
+  static constexpr bool kLargeCodes = true;
+  static Sum zero() { return {_mm512_setzero_si512()}; }
   template <class Codes>
   static Sum step(Sum sum, Codes codes, std::int32_t four) {
     return {_mm512_dpbusd_epi32(sum.v, reinterpret_cast<__m512i>(codes), _mm512_set1_epi32(four))};
   }
-  static Sum twice(Sum high, Sum low) {
-    return {_mm512_add_epi32(_mm512_slli_epi32(high.v, 7), low.v)};
+  static Sum add_eighth(Sum sum, Sum eight) {
+    return {_mm512_add_epi32(sum.v, _mm512_srai_epi32(eight.v, 3))};
+  }
+  static Sum joined(Sum high, Sum low, std::int32_t start) {
+    const __m512i v = _mm512_add_epi32(_mm512_slli_epi32(high.v, 7), low.v);
+    return {_mm512_add_epi32(_mm512_slli_epi32(v, 1), _mm512_set1_epi32(start))};
   }
 };
 
