@@ -49,6 +49,7 @@ struct TernaryLinearArgs {
   float* out;                          // [tokens][out_stride]
   std::int64_t out_stride;
   std::int64_t rows, blocks, tokens;  // blocks = ceil(cols / 128)
+  StreamFetch fetch = {};             // of one token
 };
 
 /// Up to kMaxParts products of the same activations, each as TernaryLinearArgs says: the same bits.

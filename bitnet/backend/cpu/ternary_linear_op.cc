@@ -2,6 +2,7 @@
 #include "bitnet/backend/cpu/ternary_linear_op.h"
 
 #include "bitnet/backend/cpu/kernels/ternary_linear/ternary_linear.h"
+#include "bitnet/backend/cpu/stream_fetch.h"
 
 namespace bitnet::cpu {
 namespace {
@@ -31,8 +32,10 @@ TernaryLinearArgs tokens_of(TernaryLinearArgs args, std::int64_t begin, std::int
 
 }  // namespace
 
-void ternary_linear(const TernaryLinearArgs& args, ThreadPool& pool) {
+void ternary_linear(const TernaryLinearArgs& all, ThreadPool& pool) {
   static TernaryLinearFn* const run = choose(ternary_linear_kernels(), isa::active()).run;
+  TernaryLinearArgs args = all;
+  args.fetch = fetch_trial().next();
   if (args.rows * args.row_bytes * args.tokens <= kAloneBytes) return run(args);
   const bool few_rows = args.rows < kRowStep * pool.size() && args.tokens > args.rows;
   if (few_rows)

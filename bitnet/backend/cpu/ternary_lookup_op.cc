@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bitnet/backend/cpu/kernels/ternary_lookup/ternary_lookup.h"
+#include "bitnet/backend/cpu/stream_fetch.h"
 #include "bitnet/backend/cpu/worker_scratch.h"
 
 namespace bitnet::cpu {
@@ -132,6 +133,7 @@ void compute_one(const TernaryLookupArgs& a, Slice strip_slice) {
   const Pieces pieces(a, strip_slice);
   const std::int64_t count = groups(a.cols), places = pair_order_bytes(a.cols);
   auto* const sums = reinterpret_cast<std::int32_t*>(worker_scratch(pieces.rows));
+  const StreamFetch fetch = fetch_trial().next();
   for (int i = 0; i < pieces.count; ++i) {
     const Piece& piece = pieces.of[i];
     const Piece& behind = pieces.of[std::min(i + 1, pieces.count - 1)];
@@ -140,7 +142,7 @@ void compute_one(const TernaryLookupArgs& a, Slice strip_slice) {
       const std::int64_t next = end < piece.end ? end : behind.begin;
       kernels().one({a.activations, places, count, piece.part->tiles + at.offset, at.stride,
                      end - strip, sums + piece.first_sum + (strip - piece.begin) * kStripRows,
-                     of.part->tiles + place(next, of.part->rows, count).offset});
+                     of.part->tiles + place(next, of.part->rows, count).offset, fetch});
     });
     write_results(a, piece, sums, pieces.rows);
   }

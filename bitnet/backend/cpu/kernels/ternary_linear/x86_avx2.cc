@@ -67,11 +67,16 @@ inline void for_blocks(std::int64_t blocks, const std::int8_t* x, const Step& st
   flush();
 }
 
+template <bool kSecondCache>
 inline Lanes32 gemv_row(const TernaryLinearArgs& a, const std::uint8_t* w) noexcept {
   Lanes16 part{};
   Lanes32 sum{};
   const auto step = [&](std::int64_t b, const std::int8_t* x) {
-    _mm_prefetch(w + 32 * b + kPrefetchBytes, _MM_HINT_NTA);
+    const std::uint8_t* ahead = w + 32 * b + a.fetch.bytes;
+    if constexpr (kSecondCache)
+      _mm_prefetch(ahead, _MM_HINT_T1);
+    else
+      _mm_prefetch(ahead, _MM_HINT_NTA);
     part += products(codes_of(w + 32 * b), x);
   };
   for_blocks(a.blocks, a.activations, step, [&] { sum += wide(part), part = Lanes16{}; });
@@ -79,11 +84,13 @@ inline Lanes32 gemv_row(const TernaryLinearArgs& a, const std::uint8_t* w) noexc
 }
 
 // One token: row after row, so that weights are read once and in order.
+template <bool kSecondCache>
 void gemv(const TernaryLinearArgs& a) noexcept {
   for (std::int64_t first = 0; first < a.rows; first += kTileRows) {
     const RowTile tile = row_tile(a, first);
-    const Sums<Lanes32> sums{gemv_row(a, tile.w0), gemv_row(a, tile.w1), gemv_row(a, tile.w2),
-                             gemv_row(a, tile.w3)};
+    const Sums<Lanes32> sums{gemv_row<kSecondCache>(a, tile.w0), gemv_row<kSecondCache>(a, tile.w1),
+                             gemv_row<kSecondCache>(a, tile.w2),
+                             gemv_row<kSecondCache>(a, tile.w3)};
     store(a, tile, 0, totals(sums));
   }
 }
@@ -265,7 +272,7 @@ void many_tokens(const TernaryLinearArgs& a) noexcept {
 
 void ternary_linear(const TernaryLinearArgs& a) noexcept {
   if (a.tokens == 1)
-    gemv(a);
+    a.fetch.second_cache ? gemv<true>(a) : gemv<false>(a);
   else if (a.tokens < kManyTokens)
     gemm(a, kGemmTile);
   else

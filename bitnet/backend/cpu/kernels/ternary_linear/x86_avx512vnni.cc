@@ -64,6 +64,7 @@ inline __m512i load_halves(const std::uint8_t* p) noexcept {
 }
 
 // A row times one token, a sum for each plane.
+template <bool kSecondCache>
 inline Lanes gemv_row(const TernaryLinearArgs& a, const std::uint8_t* w) noexcept {
   const __m512i plane0 = plane_mask(0), plane1 = plane_mask(1);
   const __m512i plane2 = plane_mask(2), plane3 = plane_mask(3);
@@ -76,7 +77,11 @@ inline Lanes gemv_row(const TernaryLinearArgs& a, const std::uint8_t* w) noexcep
   };
   const std::int64_t pairs = a.blocks / 2;
   for (std::int64_t i = 0; i < pairs; ++i) {
-    _mm_prefetch(w + 64 * i + kFarBytes, _MM_HINT_T1);
+    const std::uint8_t* ahead = w + 64 * i + a.fetch.bytes;
+    if constexpr (kSecondCache)
+      _mm_prefetch(ahead, _MM_HINT_T1);
+    else
+      _mm_prefetch(ahead, _MM_HINT_NTA);
     step(load_halves(w + 64 * i), a.activations + 256 * i);
   }
   if (a.blocks % 2) step(load_last(w + 64 * pairs), a.activations + 256 * pairs);
@@ -84,11 +89,12 @@ inline Lanes gemv_row(const TernaryLinearArgs& a, const std::uint8_t* w) noexcep
 }
 
 // One token: row after row, so that weights are read once and in order.
+template <bool kSecondCache>
 void gemv(const TernaryLinearArgs& a) noexcept {
   for (std::int64_t first = 0; first < a.rows; first += kTileRows) {
     const RowTile tile = row_tile(a, first);
-    const Sums sums{gemv_row(a, tile.w0), gemv_row(a, tile.w1), gemv_row(a, tile.w2),
-                    gemv_row(a, tile.w3)};
+    const Sums sums{gemv_row<kSecondCache>(a, tile.w0), gemv_row<kSecondCache>(a, tile.w1),
+                    gemv_row<kSecondCache>(a, tile.w2), gemv_row<kSecondCache>(a, tile.w3)};
     store(a, tile, 0, totals(sums));
   }
 }
@@ -141,7 +147,7 @@ constexpr GemmTileFn* kGemmTile[] = {gemm_tile<1>, gemm_tile<2>, gemm_tile<3>, g
 
 void ternary_linear(const TernaryLinearArgs& a) noexcept {
   if (a.tokens == 1)
-    gemv(a);
+    a.fetch.second_cache ? gemv<true>(a) : gemv<false>(a);
   else
     gemm(a, kGemmTile);
 }

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "bitnet/backend/cpu/kernel_table.h"
+#include "bitnet/ops/args.h"
 #include "bitnet/ternary/lookup_tiles.h"
 
 namespace bitnet::cpu {
@@ -46,6 +47,7 @@ struct LookupOneArgs {
   std::int64_t strips;        // 1 to 8
   std::int32_t* sums;         // 64-byte aligned
   const std::uint8_t* next;   // codes of the next call, fetched meanwhile; anything but null
+  StreamFetch fetch = {};
 };
 
 /// sums[t][r] = sum over all places of (w + 1) * q for the 64 rows of one strip and many tokens.

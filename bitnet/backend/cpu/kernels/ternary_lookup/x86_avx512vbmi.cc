@@ -19,9 +19,6 @@ using namespace lookup_tiles;
 
 // 16-bit sums of 5 * 128 * 48 at most.
 constexpr std::int64_t kNarrowGroups = 48;
-// How far ahead codes are fetched with one token.
-constexpr std::int64_t kAheadBytes = 6144;
-
 // --- tables ---
 
 struct Slots {
@@ -218,10 +215,10 @@ void sums(const LookupSumsArgs& a) noexcept {
 // Tables are made where they are used, again for each 8 strips: 30 instructions beside 80, where
 // memory sets the pace. Reading them from L2 instead (256 bytes beside 512 of weights) took 8 to 13
 // % of the rate at which memory gives weights.
-template <int kStrips>
+template <int kStrips, bool kSecondCache>
 void tile_of_one(const LookupOneArgs& a) noexcept {
   const __m512i spread = _mm512_set1_epi64(static_cast<long long>(0x8080808080808080ull));
-  constexpr std::int64_t kAhead = kAheadBytes / (kStripRows * kStrips);
+  const std::int64_t ahead = std::min(a.fetch.bytes / (kStripRows * kStrips), a.groups);
   constexpr std::int64_t kRun = 64;
   for (std::int64_t begin = 0; begin < a.groups; begin += kNarrowGroups) {
     alignas(64) std::int16_t x[kDigits * kRun];
@@ -237,13 +234,16 @@ void tile_of_one(const LookupOneArgs& a) noexcept {
     for (const bool within : {true, false}) {
       const std::uint8_t* codes = a.codes + g * a.stride;
       const std::uint8_t* next =
-          within ? codes + kAhead * a.stride : a.next + (g + kAhead - a.groups) * a.stride;
-      const std::int64_t part_end = within ? std::min(end, a.groups - kAhead) : end;
+          within ? codes + ahead * a.stride : a.next + (g + ahead - a.groups) * a.stride;
+      const std::int64_t part_end = within ? std::min(end, a.groups - ahead) : end;
       for (; g < part_end; ++g, codes += a.stride, next += a.stride) {
         const Table table = Table::of(x + (g - begin), kRun);
 #pragma GCC unroll 8
         for (int i = 0; i < kStrips; ++i) {
-          fetch(next + 64 * i);
+          if constexpr (kSecondCache)
+            fetch(next + 64 * i);
+          else
+            _mm_prefetch(reinterpret_cast<const char*>(next + 64 * i), _MM_HINT_NTA);
           const __m512i code = load(codes + 64 * i);
           table.add(sum[i], code, _mm512_gf2p8affine_epi64_epi8(code, spread, 0));
         }
@@ -255,10 +255,15 @@ void tile_of_one(const LookupOneArgs& a) noexcept {
 }
 
 using OneFn = void(const LookupOneArgs&) noexcept;
-constexpr OneFn* kTilesOfOne[] = {tile_of_one<1>, tile_of_one<2>, tile_of_one<3>, tile_of_one<4>,
-                                  tile_of_one<5>, tile_of_one<6>, tile_of_one<7>, tile_of_one<8>};
+template <bool kSecondCache>
+constexpr OneFn* kTilesOfOne[] = {tile_of_one<1, kSecondCache>, tile_of_one<2, kSecondCache>,
+                                  tile_of_one<3, kSecondCache>, tile_of_one<4, kSecondCache>,
+                                  tile_of_one<5, kSecondCache>, tile_of_one<6, kSecondCache>,
+                                  tile_of_one<7, kSecondCache>, tile_of_one<8, kSecondCache>};
 
-void one(const LookupOneArgs& a) noexcept { kTilesOfOne[a.strips - 1](a); }
+void one(const LookupOneArgs& a) noexcept {
+  (a.fetch.second_cache ? kTilesOfOne<true> : kTilesOfOne<false>)[a.strips - 1](a);
+}
 
 // --- many tokens ---
 
