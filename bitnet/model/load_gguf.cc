@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // GGUF files (docs/FORMATS.md).
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <set>
@@ -16,16 +17,16 @@ namespace {
 
 class GgufSource final : public ModelSource {
  public:
-  explicit GgufSource(const std::string& path) : file(path) {}
-  void check_intact() const override { file.source().check_intact(); }
+  explicit GgufSource(const std::string& path) : source(path) {}
+  void check_intact() const override { source.check_intact(); }
   void release(std::span<const std::byte> bytes) const noexcept override {
-    if (const auto* mapping = file.source().mapping()) mapping->release(bytes);
+    if (const auto* mapping = source.mapping()) mapping->release(bytes);
   }
   bool read(std::span<const std::byte> bytes, std::byte* to) const noexcept override {
-    const auto* mapping = file.source().mapping();
+    const auto* mapping = source.mapping();
     return mapping && mapping->read(bytes, to);
   }
-  GgufFile file;
+  Source source;
 };
 
 std::string describe(const GgufTensor& t) {
@@ -58,7 +59,7 @@ class GgufLoader {
   GgufLoader(const std::string& path, const LoadOptions& options)
       : options_(options),
         source_(std::make_shared<GgufSource>(path)),
-        file_(source_->file),
+        file_(source_->source.bytes(), path),
         family_(gguf_family(file_)),
         problems_(path),
         config_(config_from_gguf(file_, options.overrides)) {
@@ -79,10 +80,17 @@ class GgufLoader {
     weights->norm = norm(gguf_names::kNorm, config_.hidden_size);
     for (std::int64_t i = 0; i < config_.num_layers; ++i) weights->layers.push_back(layer(i));
     source_->check_intact();
+    release_header();
     return {config_, std::move(weights), source_, file_.warnings()};
   }
 
  private:
+  // Keys and values, the vocabulary among them, lie before the tensors: nobody reads them again.
+  void release_header() const {
+    std::uint64_t end = file_.source().bytes().size();
+    for (const GgufTensor& t : file_.tensors()) end = std::min(end, t.offset);
+    source_->release(file_.source().bytes().first(end));
+  }
   // First every name, type and shape, so that all problems are told at once; then the reading.
   void check_all() {
     const Shape vocabulary{config_.vocab_size, config_.hidden_size};
@@ -269,7 +277,7 @@ class GgufLoader {
 
   const LoadOptions& options_;
   std::shared_ptr<GgufSource> source_;
-  const GgufFile& file_;
+  GgufFile file_;  // what is parsed of it, a vocabulary of 128,256: 15 MB, goes with the loader
   const GgufFamily& family_;
   Problems problems_;
   ModelConfig config_;
