@@ -214,9 +214,9 @@ enum class KvType : std::uint8_t {
 };
 
 /// Bytes of `capacity` positions of one kv head, keys or values: all numbers, behind them the
-/// scales [capacity] of int8.
-constexpr std::int64_t kv_head_bytes(KvType type, std::int64_t capacity,
-                                     std::int64_t dim) noexcept {
+/// scales [capacity] of int8. Static: kernels call it and must not export weak symbols.
+static constexpr std::int64_t kv_head_bytes(KvType type, std::int64_t capacity,
+                                            std::int64_t dim) noexcept {
   return capacity * (type == KvType::f32 ? 4 * dim : type == KvType::bf16 ? 2 * dim : dim + 4);
 }
 

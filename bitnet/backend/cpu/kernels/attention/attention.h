@@ -17,12 +17,13 @@ constexpr std::int64_t kAttentionRows = 16;
 
 /// Whether keys and values are made floats first: where many rows use them, once for all is cheaper
 /// than once for 8 rows, which made attention of a prompt 12 % slower (64 rows, AVX-512).
-constexpr bool attention_widens(const AttentionArgs& a) noexcept {
+/// Static, as all that kernels call: they must not export weak symbols.
+static constexpr bool attention_widens(const AttentionArgs& a) noexcept {
   return a.type != KvType::f32 && a.tokens * (a.heads / a.kv_heads) >= 2 * kAttentionRows;
 }
 
 /// Scores of kAttentionRows rows, their unfinished outputs, keys and values of a head as floats.
-constexpr std::int64_t attention_scratch_floats(const AttentionArgs& a) noexcept {
+static constexpr std::int64_t attention_scratch_floats(const AttentionArgs& a) noexcept {
   const std::int64_t positions = (a.first_position + a.tokens + 15) / 16 * 16;
   return kAttentionRows * (positions + (a.dim + 15) / 16 * 16) +
          (attention_widens(a) ? 2 * positions * a.dim : 0);
