@@ -146,9 +146,8 @@ std::string ids_text(std::span<const std::int32_t> ids) {
 
 void PromptOptions::add_to(CLI::App& app) {
   text_option = app.add_option("-p,--prompt", text, "The text")->type_name("TEXT");
-  file_option =
-      app.add_option("-f,--file", file, "Read the text from a file; - is standard input")
-          ->type_name("FILE");
+  file_option = app.add_option("-f,--file", file, "Read the text from a file; - is standard input")
+                    ->type_name("FILE");
   file_option->excludes(text_option);
   app.add_flag("-e,--escape", escape, "Take \\n, \\r, \\t, \\\\, \\\" and \\' in -p as characters");
 }

@@ -72,8 +72,8 @@ std::string read_stdin(std::size_t max_bytes) {
   for (std::size_t n; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) {
     text.append(buffer, n);
     if (text.size() > max_bytes)
-      fail(Errc::invalid_argument, "standard input holds more than " + std::to_string(max_bytes) +
-                                       " bytes of text");
+      fail(Errc::invalid_argument,
+           "standard input holds more than " + std::to_string(max_bytes) + " bytes of text");
   }
   if (std::ferror(stdin))
     fail(Errc::io, std::string("reading standard input: ") + std::strerror(errno));
