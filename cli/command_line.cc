@@ -146,16 +146,18 @@ std::string ids_text(std::span<const std::int32_t> ids) {
 
 void PromptOptions::add_to(CLI::App& app) {
   text_option = app.add_option("-p,--prompt", text, "The text")->type_name("TEXT");
-  file_option = app.add_option("-f,--file", file, "Read the text from a file")->type_name("FILE");
+  file_option = app.add_option("-f,--file", file, "Read the text from a file; - is standard input")
+                    ->type_name("FILE");
   file_option->excludes(text_option);
   app.add_flag("-e,--escape", escape, "Take \\n, \\r, \\t, \\\\, \\\" and \\' in -p as characters");
 }
 
 std::string PromptOptions::read() const {
   if (text_option->count() > 0) return escape ? with_escapes(text) : text;
-  if (file_option->count() > 0) return os::read_file(file, kMaxTextBytes);
-  if (stdin_is_terminal()) throw UsageError("no text: say -p TEXT or -f FILE, or pipe it in");
-  return read_stdin();
+  if (file_option->count() > 0 && file != "-") return os::read_file(file, kMaxTextBytes);
+  if (file_option->count() == 0 && stdin_is_terminal())
+    throw UsageError("no text: say -p TEXT or -f FILE, or pipe it in");
+  return read_stdin(kMaxTextBytes);
 }
 
 }  // namespace bitnet::cli

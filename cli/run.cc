@@ -31,7 +31,7 @@ constexpr const char* kExamples =
     "  bitnet run -m model.gguf -p 'Once upon a time' -n 64\n"
     "  bitnet run -m model.gguf -f prompt.txt --temp 0.8 --seed 7\n"
     "  bitnet run -m folder --ids 1,42,7 -n 16    ids in, ids out; needs no tokenizer\n"
-    "  echo river | bitnet run --json             one JSON object\n"
+    "  echo river | bitnet run --json             one JSON object (-f - reads it too)\n"
     "  bitnet run -p river --profile river.html   where the time went, as a page";
 
 struct Options {

@@ -66,11 +66,15 @@ InterruptGuard::~InterruptGuard() { set_interrupt_handler(SIG_DFL); }
 
 bool InterruptGuard::interrupted() noexcept { return interrupts != 0; }
 
-std::string read_stdin() {
+std::string read_stdin(std::size_t max_bytes) {
   std::string text;
   char buffer[65536];
-  for (std::size_t n; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;)
+  for (std::size_t n; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) {
     text.append(buffer, n);
+    if (text.size() > max_bytes)
+      fail(Errc::invalid_argument,
+           "standard input holds more than " + std::to_string(max_bytes) + " bytes of text");
+  }
   if (std::ferror(stdin))
     fail(Errc::io, std::string("reading standard input: ") + std::strerror(errno));
   return text;

@@ -37,7 +37,8 @@ class InterruptGuard {
   static bool interrupted() noexcept;
 };
 
-/// Everything standard input holds.
-std::string read_stdin();
+/// Everything standard input holds. Throws Error{invalid_argument} for more than `max_bytes`,
+/// Error{io} where reading fails.
+std::string read_stdin(std::size_t max_bytes);
 
 }  // namespace bitnet::cli

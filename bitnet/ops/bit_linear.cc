@@ -47,6 +47,7 @@ Tensor dense_weight(const OpContext& context, const TernaryMatrix& w) {
 
 BitLinear BitLinear::from_master(const OpContext& context, const TensorView& master,
                                  ScaleGranularity granularity, std::int64_t group_cols) {
+  check_type_in("BitLinear", "master", master.dtype(), {DType::f32, DType::f16, DType::bf16});
   check_rank("BitLinear", "master", master, 2);
   const Tensor codes =
       quantize(context, Quantizer::absmean_ternary, master, {granularity, group_cols});
@@ -65,6 +66,10 @@ Tensor bit_linear(const OpContext& context, const BitLinear& layer, const Tensor
   const Tensor rows = rows_of(context, "bit_linear", layer, x);
   const std::int64_t tokens = rows.rows(), cols = rows.cols(), out_cols = layer.weight.rows();
   Tensor out = Tensor::allocate(DType::f32, with_columns(x.shape(), out_cols));
+  if (layer.bias.defined()) {
+    check_type("bit_linear", "bias", layer.bias.dtype(), DType::f32);
+    check_shape("bit_linear", "bias", layer.bias.shape(), Shape{out_cols});
+  }
   if (tokens == 0) return out;
   QuantizedRows q(tokens, cols, default_pool());
   quantize(context, {rows.as<float>(), tokens, cols, cols}, q);

@@ -54,12 +54,25 @@ inline void check_on_cpu(const char* op, const char* operand, const TensorView& 
 }
 
 /// What is written may not repeat elements (stride 0 along an axis of more than one).
-inline void check_output(const char* op, const MutableTensorView& out) {
-  check_on_cpu(op, "out", out);
+inline void check_output(const char* op, const MutableTensorView& out,
+                         const char* operand = "out") {
+  check_on_cpu(op, operand, out);
   for (int axis = 0; axis < out.rank(); ++axis)
     if (out.dim(axis) > 1 && out.stride(axis) == 0)
-      fail(Errc::invalid_argument, std::string(op) + ": out repeats elements along axis " +
-                                       std::to_string(axis) + " of " + to_string(out.shape()));
+      fail(Errc::invalid_argument, std::string(op) + ": " + operand +
+                                       " repeats elements along axis " + std::to_string(axis) +
+                                       " of " + to_string(out.shape()));
+}
+
+/// Strides are whole elements, so that they can be counted in these.
+inline void check_whole_steps(const char* op, const char* operand, const TensorView& x) {
+  const std::int64_t element = info(x.dtype()).block_bytes;
+  for (int axis = 0; axis < x.rank(); ++axis)
+    if (x.dim(axis) > 1 && x.stride(axis) % element != 0)
+      fail(Errc::unsupported, std::string(op) + ": " + operand + " has a stride of " +
+                                  std::to_string(x.stride(axis)) + " bytes along axis " +
+                                  std::to_string(axis) + ", expected whole elements of " +
+                                  std::to_string(element) + "; contiguous() copies it");
 }
 
 /// The last axis has no gaps, so that rows can be read as they lie.

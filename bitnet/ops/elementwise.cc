@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "bitnet/ops/elementwise.h"
 
+#include "bitnet/ops/check.h"
 #include "bitnet/ops/work.h"
 
 namespace bitnet {
@@ -8,6 +9,7 @@ namespace bitnet {
 void rms_norm(const OpContext& context, MatrixView<const float> x, const Tensor& weight, float eps,
               MatrixView<float> out, std::int64_t divisor) {
   const auto run = supported(context, context.table->rms_norm, "rms_norm");
+  ops::check_type("rms_norm", "weight", weight.dtype(), DType::f32);
   require(divisor == 0 || divisor >= x.cols, "rms_norm: a mean of fewer columns than there are");
   check_dim("rms_norm", "elements of weight", weight.cols() * weight.rows(), x.cols);
   check_dim("rms_norm", "columns of out", out.cols, x.cols);

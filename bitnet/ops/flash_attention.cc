@@ -4,60 +4,35 @@
 #include <cmath>
 #include <string>
 
+#include "bitnet/ops/check.h"
 #include "bitnet/ops/work.h"
 
 namespace bitnet::ops {
 namespace {
 
-[[noreturn]] void refuse(const char* op, const std::string& what,
-                         Errc code = Errc::invalid_argument) {
-  fail(code, std::string(op) + ": " + what);
+void check_floats(const char* op, const char* operand, const TensorView& x) {
+  check_type_in(op, operand, x.dtype(), {DType::f32});
+  check_on_cpu(op, operand, x);
+  check_whole_steps(op, operand, x);
 }
 
-// An operand of an op, for messages.
-struct Operand {
-  const char* op;
-  const char* name;
+// An operand of four axes, whose columns lie side by side.
+void check_heads(const char* op, const char* operand, const TensorView& x) {
+  check_floats(op, operand, x);
+  check_rank(op, operand, x, 4);
+  check_rows(op, operand, x);
+}
 
-  std::string axis(int i) const { return "axis " + std::to_string(i) + " of " + name; }
+void check_heads(const char* op, const char* operand, const TensorView& x, const Shape& expected) {
+  check_heads(op, operand, x);
+  check_shape(op, operand, x.shape(), expected);
+}
 
-  // f32 on the CPU, of this rank, at steps of whole floats. An output's elements are apart.
-  template <bool kMutable>
-  void check_view(const BasicTensorView<kMutable>& view, int rank) const {
-    const auto of = [&](const char* what) { return std::string(what) + " of " + name + " is "; };
-    if (view.rank() != rank)
-      refuse(op, of("rank") + std::to_string(view.rank()) + ", expected " + std::to_string(rank));
-    if (view.dtype() != DType::f32)
-      refuse(op, of("type") + std::string(info(view.dtype()).name) + ", expected f32",
-             Errc::unsupported);
-    if (view.device() != Device{})
-      refuse(op, of("device") + to_string(view.device()) + ", expected cpu", Errc::unsupported);
-    constexpr std::int64_t kFloat = sizeof(float);
-    if (view.num_elements() == 0) return;
-    for (int i = 0; i < rank; ++i) {
-      const std::int64_t stride = view.stride(i);
-      if (stride % kFloat != 0 || (kMutable && stride == 0 && view.dim(i) > 1))
-        refuse(op, "stride of " + axis(i) + " is " + std::to_string(stride) +
-                       " bytes, expected a multiple of 4" + (kMutable ? " that is not 0" : ""));
-    }
-    if (rank == 4 && view.dim(3) > 1 && view.stride(3) != kFloat)
-      refuse(op,
-             of("stride of the last axis") + std::to_string(view.stride(3)) +
-                 " bytes, expected 4: call contiguous() first",
-             Errc::unsupported);
-  }
-
-  template <bool kMutable>
-  void check_shape(const BasicTensorView<kMutable>& view,
-                   std::initializer_list<std::int64_t> expected) const {
-    check_view(view, static_cast<int>(expected.size()));
-    int i = 0;
-    for (const std::int64_t dim : expected) {
-      check_dim(op, axis(i).c_str(), view.dim(i), dim);
-      ++i;
-    }
-  }
-};
+void check_result(const char* op, const char* operand, const MutableTensorView& x,
+                  const Shape& expected) {
+  check_output(op, x, operand);
+  check_heads(op, operand, x, expected);
+}
 
 template <class T, bool kMutable>
 HeadRows<T> rows_of(const BasicTensorView<kMutable>& view) {
@@ -70,29 +45,38 @@ HeadRows<T> rows_of(const BasicTensorView<kMutable>& view) {
 // All but out and logsumexp.
 FlashAttentionArgs checked_inputs(const char* op, const TensorView& q, const TensorView& k,
                                   const TensorView& v, const FlashAttentionOptions& options) {
-  Operand{op, "q"}.check_view(q, 4);
-  Operand{op, "k"}.check_view(k, 4);
-  Operand{op, "v"}.check_view(v, 4);
+  check_heads(op, "q", q);
+  check_heads(op, "k", k);
+  check_heads(op, "v", v);
   FlashAttentionArgs a{};
   a.batch = q.dim(0), a.heads = q.dim(1), a.queries = q.dim(2), a.dim = q.dim(3);
   a.kv_heads = k.dim(1), a.keys = k.dim(2), a.value_dim = v.dim(3);
-  Operand{op, "k"}.check_shape(k, {a.batch, a.kv_heads, a.keys, a.dim});
-  Operand{op, "v"}.check_shape(v, {a.batch, a.kv_heads, a.keys, a.value_dim});
+  check_shape(op, "k", k.shape(), {a.batch, a.kv_heads, a.keys, a.dim});
+  check_shape(op, "v", v.shape(), {a.batch, a.kv_heads, a.keys, a.value_dim});
+  const auto refuse = [&](const std::string& what) {
+    fail(Errc::invalid_argument, std::string(op) + ": " + what);
+  };
   if (a.heads < 1 || a.kv_heads < 1 || a.heads % a.kv_heads != 0)
-    refuse(op, "heads of q are " + std::to_string(a.heads) + ", expected a multiple of the " +
-                   std::to_string(a.kv_heads) + " heads of k");
-  if (a.dim < 1 || a.value_dim < 1)
-    refuse(op, "columns of q and v are " + std::to_string(a.dim) + " and " +
-                   std::to_string(a.value_dim) + ", expected at least 1");
+    refuse("q is " + to_string(q.shape()) + ", expected heads that are a multiple of the " +
+           std::to_string(a.kv_heads) + " of k");
+  if (a.dim < 1) refuse("q is " + to_string(q.shape()) + ", expected at least 1 column");
+  if (a.value_dim < 1) refuse("v is " + to_string(v.shape()) + ", expected at least 1 column");
   if (options.window && (*options.window < 1 || !options.causal))
-    refuse(op, "window is " + std::to_string(*options.window) +
-                   (options.causal ? ", expected at least 1" : ", expected none without causal"));
+    refuse("window is " + std::to_string(*options.window) +
+           (options.causal ? ", expected at least 1" : ", expected none without causal"));
   a.q = rows_of<const float>(q), a.k = rows_of<const float>(k), a.v = rows_of<const float>(v);
   a.window = options.window.value_or(0);
   a.causal = options.causal;
   a.scale = options.scale ? *options.scale
                           : static_cast<float>(1 / std::sqrt(static_cast<double>(a.dim)));
   return a;
+}
+
+Shape out_shape(const FlashAttentionArgs& a) { return {a.batch, a.heads, a.queries, a.value_dim}; }
+
+void check_sums(const char* op, const TensorView& logsumexp, const FlashAttentionArgs& a) {
+  check_floats(op, "logsumexp", logsumexp);
+  check_shape(op, "logsumexp", logsumexp.shape(), {a.batch, a.heads, a.queries});
 }
 
 }  // namespace
@@ -103,8 +87,11 @@ void flash_attention(const OpContext& context, TensorView q, TensorView k, Tenso
   constexpr const char* kOp = "flash_attention";
   const auto run = supported(context, context.table->flash_attention, kOp);
   FlashAttentionArgs a = checked_inputs(kOp, q, k, v, options);
-  Operand{kOp, "out"}.check_shape(out, {a.batch, a.heads, a.queries, a.value_dim});
-  if (logsumexp) Operand{kOp, "logsumexp"}.check_shape(*logsumexp, {a.batch, a.heads, a.queries});
+  check_result(kOp, "out", out, out_shape(a));
+  if (logsumexp) {
+    check_output(kOp, *logsumexp, "logsumexp");
+    check_sums(kOp, *logsumexp, a);
+  }
   a.out = rows_of<float>(out);
   if (logsumexp) a.logsumexp = rows_of<float>(*logsumexp);
   run_in_span("flash_attention", run, a, *context.threads);
@@ -117,12 +104,12 @@ void flash_attention_backward(const OpContext& context, TensorView q, TensorView
   constexpr const char* kOp = "flash_attention_backward";
   const auto run = supported(context, context.table->flash_attention_backward, kOp);
   FlashAttentionArgs a = checked_inputs(kOp, q, k, v, options);
-  Operand{kOp, "out"}.check_shape(out, {a.batch, a.heads, a.queries, a.value_dim});
-  Operand{kOp, "logsumexp"}.check_shape(logsumexp, {a.batch, a.heads, a.queries});
-  Operand{kOp, "dout"}.check_shape(dout, {a.batch, a.heads, a.queries, a.value_dim});
-  Operand{kOp, "dq"}.check_shape(dq, {a.batch, a.heads, a.queries, a.dim});
-  Operand{kOp, "dk"}.check_shape(dk, {a.batch, a.kv_heads, a.keys, a.dim});
-  Operand{kOp, "dv"}.check_shape(dv, {a.batch, a.kv_heads, a.keys, a.value_dim});
+  check_heads(kOp, "out", out, out_shape(a));
+  check_sums(kOp, logsumexp, a);
+  check_heads(kOp, "dout", dout, out_shape(a));
+  check_result(kOp, "dq", dq, q.shape());
+  check_result(kOp, "dk", dk, k.shape());
+  check_result(kOp, "dv", dv, v.shape());
   a.out = rows_of<float>(out);
   a.logsumexp = rows_of<float>(logsumexp);
   run_in_span(

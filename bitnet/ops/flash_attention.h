@@ -23,7 +23,8 @@ struct FlashAttentionOptions {
 /// The columns of all but logsumexp lie side by side, other strides are anything; an output
 /// overlaps no other operand, nor itself.
 /// Throws Error{invalid_argument} for shapes, strides and options that do not fit,
-/// Error{unsupported} for other types, devices and columns that are apart (see contiguous()).
+/// Error{unsupported} for other types, devices, columns that are apart and strides that are not
+/// whole floats (see contiguous()).
 void flash_attention(const OpContext& context, TensorView q, TensorView k, TensorView v,
                      const FlashAttentionOptions& options, MutableTensorView out,
                      std::optional<MutableTensorView> logsumexp = {});

@@ -164,18 +164,18 @@ TEST_F(FlashAttentionOps, RefusesWhatDoesNotFit) {
     expect_error(Errc::invalid_argument, "flash_attention: " + message, [&] { forward(); });
     a = before;
   };
-  refuses(k, 0, 3, "axis 0 of k is 3, expected 2");
-  refuses(k, 3, 16, "axis 3 of k is 16, expected 20");
-  refuses(v, 1, 1, "axis 1 of v is 1, expected 2");
-  refuses(v, 2, 71, "axis 2 of v is 71, expected 70");
-  refuses(q, 1, 7, "heads of q are 7, expected a multiple of the 2 heads of k");
-  refuses(q, 3, 0, "axis 3 of k is 20, expected 0");
-  refuses(v, 3, 0, "columns of q and v are 20 and 0, expected at least 1");
-  refuses(out, 2, 8, "axis 2 of out is 8, expected 9");
-  refuses(lse, 1, 2, "axis 1 of logsumexp is 2, expected 6");
+  refuses(k, 0, 3, "k is [3, 2, 70, 20], expected [2, 2, 70, 20]");
+  refuses(k, 3, 16, "k is [2, 2, 70, 16], expected [2, 2, 70, 20]");
+  refuses(v, 1, 1, "v is [2, 1, 70, 17], expected [2, 2, 70, 17]");
+  refuses(v, 2, 71, "v is [2, 2, 71, 17], expected [2, 2, 70, 17]");
+  refuses(q, 1, 7, "q is [2, 7, 9, 20], expected heads that are a multiple of the 2 of k");
+  refuses(q, 3, 0, "k is [2, 2, 70, 20], expected [2, 2, 70, 0]");
+  refuses(v, 3, 0, "v is [2, 2, 70, 0], expected at least 1 column");
+  refuses(out, 2, 8, "out is [2, 6, 8, 17], expected [2, 6, 9, 17]");
+  refuses(lse, 1, 2, "logsumexp is [2, 2, 9], expected [2, 6, 9]");
   const Array before = q;
   q = Array({kHeads, kQueries, kDim});
-  expect_error(Errc::invalid_argument, "flash_attention: rank of q is 3, expected 4",
+  expect_error(Errc::invalid_argument, "flash_attention: q is [6, 9, 20], expected rank 4",
                [&] { forward(); });
   q = before;
   options.window = 0;
@@ -193,8 +193,8 @@ TEST_F(FlashAttentionOps, GradientRefusesWhatDoesNotFit) {
     const Array before = *array;
     *array = Array(array->shape.with(2, 3));
     expect_error(Errc::invalid_argument,
-                 "flash_attention_backward: axis 2 of " + std::string(name) + " is 3, expected " +
-                     std::to_string(before.shape[2]),
+                 "flash_attention_backward: " + std::string(name) + " is " +
+                     to_string(array->shape) + ", expected " + to_string(before.shape),
                  [&] { backward(); });
     *array = before;
   }
@@ -205,20 +205,18 @@ TEST_F(FlashAttentionOps, RefusesTypesAndStrides) {
     flash_attention(context(), query, k.view(), v.view(), options, to);
   };
   const TensorView half(DType::f16, q.shape, q.view().data());
-  expect_error(Errc::unsupported, "flash_attention: type of q is f16, expected f32",
+  expect_error(Errc::unsupported, "flash_attention: q is f16, expected one of f32",
                [&] { run(half, out.view()); });
   Array turned({kBatch, kHeads, kDim, kQueries});
   expect_error(Errc::unsupported,
-               "flash_attention: stride of the last axis of q is 36 bytes, expected 4: call "
-               "contiguous() first",
+               "flash_attention: q has gaps along its last axis; contiguous() copies it",
                [&] { run(turned.view().transpose(2, 3), out.view()); });
   Array row({kBatch, kHeads, 1, kValueDim});
   expect_error(Errc::invalid_argument,
-               "flash_attention: stride of axis 2 of out is 0 bytes, expected a multiple of 4 that "
-               "is not 0",
+               "flash_attention: out repeats elements along axis 2 of [2, 6, 9, 17]",
                [&] { run(q.view(), row.view().broadcast_to(out.shape)); });
   const TensorView gpu(DType::f32, q.shape, q.view().data(), Device{DeviceKind::cuda, 1});
-  expect_error(Errc::unsupported, "flash_attention: device of q is cuda:1, expected cpu",
+  expect_error(Errc::unsupported, "flash_attention: q is on cuda:1, expected cpu",
                [&] { run(gpu, out.view()); });
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bitnet/ops/check.h"
 #include "bitnet/ops/work.h"
 #include "bitnet/ternary/activations.h"
 #include "bitnet/ternary/block128.h"
@@ -14,19 +15,9 @@ namespace {
 
 constexpr std::int64_t kMaxCols = std::int64_t{1} << 22;  // 2 * 128 * 2^22 < 2^31
 
-void check_dense(const char* op, const Tensor& w) {
-  switch (w.dtype()) {
-    case DType::f32:
-    case DType::f16:
-    case DType::bf16:
-    case DType::q8_0:
-    case DType::q4_0:
-    case DType::q6_k:
-      return;
-    default:
-      fail(Errc::unsupported,
-           std::string(op) + ": weights of type " + std::string(info(w.dtype()).name));
-  }
+void check_dense(const char* op, const char* operand, const Tensor& w) {
+  ops::check_type_in(op, operand, w.dtype(),
+                     {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q6_k});
 }
 
 TernaryLinearArgs base_args(const TernaryMatrix& w, const QuantizedRows& x, MatrixView<float> out,
@@ -121,6 +112,8 @@ MatrixView<float> LinearScratch::partial(std::int64_t tokens, std::int64_t rows)
 namespace {
 
 void check_shapes(const TernaryMatrix& w, const QuantizedRows& x, MatrixView<float> out) {
+  if (w.codes.defined())
+    ops::check_type("ternary_linear", "codes of w", w.codes.dtype(), DType::ternary2);
   check_dim("ternary_linear", "columns of x", x.cols(), w.cols());
   check_dim("ternary_linear", "columns of out", out.cols, w.rows());
   check_dim("ternary_linear", "rows of out", out.rows, x.tokens());
@@ -202,8 +195,8 @@ void ternary_linears(const OpContext& context, std::span<const TernaryMatrix* co
 }
 
 bool can_pack_for_lookup(const OpContext& context, const TernaryMatrix& w) noexcept {
-  return context.table->pack_lookup && w.codes.defined() && w.cols() <= kMaxCols &&
-         w.granularity != ScaleGranularity::group;
+  return context.table->pack_lookup && w.codes.defined() && w.codes.dtype() == DType::ternary2 &&
+         w.cols() <= kMaxCols && w.granularity != ScaleGranularity::group;
 }
 
 void pack_for_lookup(const OpContext& context, TernaryMatrix& w, std::byte* memory,
@@ -244,7 +237,7 @@ void pack_for_lookup(const OpContext& context, TernaryMatrix& w, HybridMemoryPoo
 void dense_linear(const OpContext& context, const Tensor& w, MatrixView<const float> x,
                   MatrixView<float> out) {
   const auto run = supported(context, context.table->dense_linear, "dense_linear");
-  check_dense("dense_linear", w);
+  check_dense("dense_linear", "w", w);
   check_dim("dense_linear", "columns of x", x.cols, w.cols());
   check_dim("dense_linear", "columns of out", out.cols, w.rows());
   check_dim("dense_linear", "rows of out", out.rows, x.rows);
@@ -257,7 +250,7 @@ void dense_linear(const OpContext& context, const Tensor& w, MatrixView<const fl
 void embed(const OpContext& context, const Tensor& table, std::span<const std::int32_t> ids,
            MatrixView<float> out) {
   const auto run = supported(context, context.table->embed, "embed");
-  check_dense("embed", table);
+  check_dense("embed", "table", table);
   check_dim("embed", "columns of out", out.cols, table.cols());
   check_dim("embed", "rows of out", out.rows, static_cast<std::int64_t>(ids.size()));
   for (const std::int32_t id : ids)

@@ -43,24 +43,23 @@ static_assert(kBinaryNames.size() == std::size_t(BinaryOp::clamp_grad) + 1);
 const char* name(UnaryOp op) { return kUnaryNames[static_cast<std::size_t>(op)]; }
 const char* name(BinaryOp op) { return kBinaryNames[static_cast<std::size_t>(op)]; }
 
-void check_defined(const char* op, DType type, bool on_integers, bool on_doubles) {
-  const bool integers = on_integers, doubles = on_doubles;
-  if (integers)
-    check_type_in(op, "x", type,
-                  {DType::f32, DType::f16, DType::bf16, DType::f64, DType::i8, DType::u8,
-                   DType::u16, DType::i32, DType::i64});
-  else if (doubles)
-    check_type_in(op, "x", type, {DType::f32, DType::f16, DType::bf16, DType::f64});
+enum class Domain { halves, reals, numbers };  // f32, f16, bf16; f64 too; integers too
+
+void check_defined(const char* op, const char* operand, DType type, Domain domain) {
+  using enum DType;
+  if (domain == Domain::numbers)
+    check_type_in(op, operand, type, {f32, f16, bf16, f64, i8, u8, u16, i32, i64});
+  else if (domain == Domain::reals)
+    check_type_in(op, operand, type, {f32, f16, bf16, f64});
   else
-    check_type_in(op, "x", type, {DType::f32, DType::f16, DType::bf16});
+    check_type_in(op, operand, type, {f32, f16, bf16});
 }
 
-bool on_integers(UnaryOp op) {
-  return op == UnaryOp::neg || op == UnaryOp::abs || op == UnaryOp::square || op == UnaryOp::relu ||
-         op == UnaryOp::relu2 || op == UnaryOp::clamp;
-}
-bool on_doubles(UnaryOp op) {
-  return on_integers(op) || (op >= UnaryOp::reciprocal && op <= UnaryOp::log);
+Domain domain_of(UnaryOp op) {
+  if (op == UnaryOp::neg || op == UnaryOp::abs || op == UnaryOp::square || op == UnaryOp::relu ||
+      op == UnaryOp::relu2 || op == UnaryOp::clamp)
+    return Domain::numbers;
+  return op >= UnaryOp::reciprocal && op <= UnaryOp::log ? Domain::reals : Domain::halves;
 }
 
 void check_inputs(const char* op, const TensorView& a, const TensorView& b) {
@@ -74,7 +73,7 @@ void check_inputs(const char* op, const TensorView& a, const TensorView& b) {
 void unary(const OpContext& context, UnaryOp op, const TensorView& x, const MutableTensorView& out,
            float p0, float p1) {
   const auto run = supported(context, context.table->unary, name(op));
-  check_defined(name(op), x.dtype(), on_integers(op), on_doubles(op));
+  check_defined(name(op), "x", x.dtype(), domain_of(op));
   check_on_cpu(name(op), "x", x);
   check_output(name(op), out);
   check_type(name(op), "out", out.dtype(), x.dtype());
@@ -85,7 +84,7 @@ void unary(const OpContext& context, UnaryOp op, const TensorView& x, const Muta
 void binary(const OpContext& context, BinaryOp op, const TensorView& a, const TensorView& b,
             const MutableTensorView& out, float p0, float p1) {
   const auto run = supported(context, context.table->binary, name(op));
-  check_defined(name(op), a.dtype(), op <= BinaryOp::max, op <= BinaryOp::max);
+  check_defined(name(op), "a", a.dtype(), op <= BinaryOp::max ? Domain::numbers : Domain::halves);
   check_inputs(name(op), a, b);
   check_output(name(op), out);
   check_type(name(op), "out", out.dtype(), a.dtype());
@@ -98,7 +97,7 @@ void binary(const OpContext& context, BinaryOp op, const TensorView& a, const Te
 void compare(const OpContext& context, CompareOp op, const TensorView& a, const TensorView& b,
              const MutableTensorView& out) {
   const auto run = supported(context, context.table->compare, "compare");
-  check_defined("compare", a.dtype(), true, true);
+  check_defined("compare", "a", a.dtype(), Domain::numbers);
   check_inputs("compare", a, b);
   check_output("compare", out);
   check_type("compare", "out", out.dtype(), DType::u8);
@@ -111,8 +110,7 @@ void compare(const OpContext& context, CompareOp op, const TensorView& a, const 
 void where(const OpContext& context, const TensorView& condition, const TensorView& a,
            const TensorView& b, const MutableTensorView& out) {
   const auto run = supported(context, context.table->where, "where");
-  require(!info(a.dtype()).packed(), "where: packed types have no elements to choose from",
-          Errc::unsupported);
+  check_defined("where", "a", a.dtype(), Domain::numbers);
   check_type("where", "condition", condition.dtype(), DType::u8);
   check_on_cpu("where", "condition", condition);
   check_inputs("where", a, b);
@@ -131,7 +129,7 @@ void cast(const OpContext& context, const TensorView& x, const MutableTensorView
   const auto run = supported(context, context.table->cast, "cast");
   if (info(out.dtype()).kind == NumberKind::scaled_block)
     fail(Errc::unsupported, "cast: out is " + std::string(info(out.dtype()).name) +
-                                ", whose scales have to be chosen: quantize_row() does that");
+                                ", expected a type without scales: quantize_row() chooses these");
   check_on_cpu("cast", "x", x);
   check_output("cast", out);
   check_shape("cast", "x", x.shape(), out.shape());
@@ -185,6 +183,8 @@ Tensor scalar(const OpContext& context, DType dtype, double value) {
 Tensor unary_backward(const OpContext& context, UnaryOp op, const TensorView& x,
                       const TensorView& gradient, float p0, float p1) {
   check_shape("unary_backward", "gradient", gradient.shape(), x.shape());
+  check_defined("unary_backward", "x", x.dtype(), Domain::halves);
+  check_type("unary_backward", "gradient", gradient.dtype(), x.dtype());
   if (op == UnaryOp::neg) return unary(context, UnaryOp::neg, gradient);
   // In the order of UnaryOp.
   constexpr std::array kGradients{

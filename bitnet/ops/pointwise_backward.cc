@@ -20,8 +20,14 @@ BinaryGradients binary_backward(const OpContext& context, BinaryOp op, const Ten
                                 const TensorView& b, const TensorView& gradient) {
   const OpContext& c = context;
   const TensorView& g = gradient;
-  check_shape("binary_backward", "gradient", g.shape(),
-              broadcast_shapes("binary_backward", a.shape(), b.shape()));
+  constexpr const char* kOp = "binary_backward";
+  if (op == BinaryOp::pow)
+    check_type_in(kOp, "a", a.dtype(), {DType::f32, DType::f16, DType::bf16});
+  else
+    check_type_in(kOp, "a", a.dtype(), {DType::f32, DType::f16, DType::bf16, DType::f64});
+  check_type(kOp, "b", b.dtype(), a.dtype());
+  check_type(kOp, "gradient", g.dtype(), a.dtype());
+  check_shape(kOp, "gradient", g.shape(), broadcast_shapes(kOp, a.shape(), b.shape()));
   const auto both = [&](const TensorView& of_a, const TensorView& of_b) {
     return BinaryGradients{sum_to_shape(c, of_a, a.shape()), sum_to_shape(c, of_b, b.shape())};
   };
@@ -58,6 +64,9 @@ BinaryGradients binary_backward(const OpContext& context, BinaryOp op, const Ten
 BinaryGradients where_backward(const OpContext& context, const TensorView& condition,
                                const Shape& a, const Shape& b, const TensorView& gradient) {
   constexpr const char* kOp = "where_backward";
+  check_type(kOp, "condition", condition.dtype(), DType::u8);
+  check_type_in(kOp, "gradient", gradient.dtype(),
+                {DType::f32, DType::f16, DType::bf16, DType::f64});
   check_shape(kOp, "gradient", gradient.shape(),
               broadcast_shapes(kOp, condition.shape(), broadcast_shapes(kOp, a, b)));
   const Tensor zero = scalar(context, gradient.dtype(), 0.0);

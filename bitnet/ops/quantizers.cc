@@ -53,7 +53,9 @@ Tensor quantize(const OpContext& context, Quantizer kind, const TensorView& x,
   const auto run = supported(context, context.table->quantize_rows, "quantize");
   const Tensor rows = as_floats(context, "quantize", "x", x);
   const std::int64_t cols = rows.cols();
-  require(x.rank() > 0 && cols > 0, "quantize: x has no columns");
+  if (x.rank() == 0 || cols == 0)
+    fail(Errc::invalid_argument,
+         "quantize: x is " + to_string(x.shape()) + ", expected rows of at least one element");
   Quantization q{options.granularity, 0, {}, {}};
   std::int64_t group = cols, stride = options.granularity == ScaleGranularity::tensor ? 0 : 1;
   if (options.granularity == ScaleGranularity::group) {
@@ -113,16 +115,20 @@ namespace {
 
 Tensor run_dropout(const OpContext& context, const TensorView& x, const TensorView* gradient,
                    const DropoutOptions& o) {
-  const auto run = supported(context, context.table->dropout, "dropout");
-  require(o.probability >= 0 && o.probability < 1, "dropout: the probability is not in [0, 1)");
-  check_type("dropout", "x", x.dtype(), DType::f32);
-  check_on_cpu("dropout", "x", x);
+  const char* const op = gradient ? "dropout_backward" : "dropout";
+  const auto run = supported(context, context.table->dropout, op);
+  if (!(o.probability >= 0 && o.probability < 1))
+    fail(Errc::invalid_argument, std::string(op) + ": the probability is " +
+                                     std::to_string(o.probability) +
+                                     ", expected at least 0 and below 1");
+  check_type(op, "x", x.dtype(), DType::f32);
+  check_on_cpu(op, "x", x);
   const Tensor rows = as_contiguous(x);
   Tensor g, out = Tensor::allocate(DType::f32, x.shape());
   if (gradient) {
-    check_type("dropout_backward", "gradient", gradient->dtype(), DType::f32);
-    check_shape("dropout_backward", "gradient", gradient->shape(), x.shape());
-    check_on_cpu("dropout_backward", "gradient", *gradient);
+    check_type(op, "gradient", gradient->dtype(), DType::f32);
+    check_shape(op, "gradient", gradient->shape(), x.shape());
+    check_on_cpu(op, "gradient", *gradient);
     g = as_contiguous(*gradient);
   }
   run_in_span(
@@ -161,6 +167,8 @@ Tensor dropout_backward(const OpContext& context, const TensorView& x, const Ten
 }
 
 Tensor embedding(const OpContext& context, const Tensor& table, const TensorView& ids) {
+  check_type_in("embedding", "table", table.dtype(),
+                {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q6_k});
   check_rank("embedding", "table", table, 2);
   const Tensor wide = checked_ids("embedding", ids, table.rows());
   require(table.rows() <= INT32_MAX, "embedding: more than 2^31 - 1 rows", Errc::unsupported);
@@ -179,7 +187,7 @@ Tensor embedding_backward(const OpContext& context, const TensorView& ids,
   const auto run = supported(context, context.table->embed_grad, "embedding_backward");
   const Tensor wide = checked_ids("embedding_backward", ids, rows);
   const Tensor g = as_floats(context, "embedding_backward", "gradient", gradient);
-  require(gradient.rank() == ids.rank() + 1, "embedding_backward: gradient is not [ids..., cols]");
+  check_rank("embedding_backward", "gradient", gradient, ids.rank() + 1);
   const auto dims = gradient.shape().dims();
   check_shape("embedding_backward", "ids", ids.shape(), Shape(dims.first(dims.size() - 1)));
   Tensor table = Tensor::allocate(DType::f32, {rows, g.cols()});

@@ -43,7 +43,8 @@ Tensor dropout(const OpContext& context, const TensorView& x, const DropoutOptio
 Tensor dropout_backward(const OpContext& context, const TensorView& x, const TensorView& gradient,
                         const DropoutOptions& options);
 
-/// Rows of a table [rows][cols] (f32, f16, bf16) as f32 [..., cols]; ids i64 [...].
+/// Rows of a table [rows][cols] (f32, f16, bf16, q8_0, q4_0, q6_k) as f32 [..., cols]; ids i64
+/// [...].
 Tensor embedding(const OpContext& context, const Tensor& table, const TensorView& ids);
 /// Gradient of the table, f32 [rows][cols]: rows of `gradient` added in order of the ids.
 Tensor embedding_backward(const OpContext& context, const TensorView& ids,

@@ -157,6 +157,7 @@ void reduce(const OpContext& context, ReduceOp op, const TensorView& x, std::spa
 
 Tensor reduce(const OpContext& context, ReduceOp op, const TensorView& x,
               std::initializer_list<int> axes, KeepDims keep, double correction) {
+  check_defined(op, x.dtype());
   const std::span<const int> span(axes.begin(), axes.size());
   Tensor out = Tensor::allocate(result_type(op, x.dtype()),
                                 left_shape(x.shape(), axes_mask(op, x, span), keep));
@@ -180,6 +181,11 @@ Tensor sum_to_shape(const OpContext& context, const TensorView& gradient, const 
 Tensor reduce_backward(const OpContext& context, ReduceOp op, const TensorView& x,
                        std::initializer_list<int> axes, const TensorView& gradient,
                        double correction) {
+  if (op == ReduceOp::norm1)
+    check_type_in(name(op), "x", x.dtype(), {DType::f32, DType::f16, DType::bf16});
+  else
+    check_type_in(name(op), "x", x.dtype(), {DType::f32, DType::f16, DType::bf16, DType::f64});
+  check_type(name(op), "gradient", gradient.dtype(), x.dtype());
   const unsigned mask = axes_mask(op, x, {axes.begin(), axes.size()});
   if (!(gradient.shape() == left_shape(x.shape(), mask, KeepDims::yes)))
     check_shape(name(op), "gradient", gradient.shape(), left_shape(x.shape(), mask, KeepDims::no));

@@ -31,6 +31,7 @@ Tensor sum_to_shape(const OpContext& context, const TensorView& gradient, const 
 /// Gradient of x where `gradient` is that of reduce(op, x, axes), of the shape that is left. max
 /// and min: equal extremes share it equally. prod: of an element that is 0 the product of the
 /// others. norm2: 0 where all elements are. argmax and argmin have none: Error{unsupported}.
+/// Of f32, f16, bf16 and, but for norm1, f64.
 Tensor reduce_backward(const OpContext& context, ReduceOp op, const TensorView& x,
                        std::initializer_list<int> axes, const TensorView& gradient,
                        double correction = 0);

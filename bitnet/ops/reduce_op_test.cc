@@ -144,7 +144,8 @@ TEST_F(ReduceOpTest, AnyAxesStridesAndThreadsGiveTheDefinition) {
 
 TEST_F(ReduceOpTest, LongRowsAndColumnsGiveTheDefinition) {
   const std::pair<Shape, unsigned> cases[] = {{{5000}, 1},      {{2, 4100}, 2},  {{4100, 9}, 1},
-                                              {{4100, 700}, 1}, {{30, 5000}, 2}, {{5000, 3}, 3}};
+                                              {{4100, 700}, 1}, {{30, 5000}, 2}, {{5000, 3}, 3},
+                                              {{130, 4500}, 1}};
   for (const auto& [shape, mask] : cases) {
     Doubles v = normal_doubles(rng_, shape.num_elements());
     for (double& x : v) x = double(float(x));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bitnet/ops/check.h"
 #include "bitnet/ops/sketch_tiles.h"
 #include "bitnet/ops/work.h"
 
@@ -58,8 +59,7 @@ void SketchInputs::add_row(std::int64_t row, const float* x) {
 
 void sketch(const OpContext& context, const Tensor& w, const SketchParts& out) {
   const auto run = supported(context, context.table->sketch, "sketch");
-  require(w.dtype() == DType::f32 || w.dtype() == DType::f16 || w.dtype() == DType::bf16,
-          "sketch: weights are not f32, f16 or bf16");
+  ops::check_type_in("sketch", "w", w.dtype(), {DType::f32, DType::f16, DType::bf16});
   require(w.cols() % kColumnsMultiple == 0, "sketch: columns are no multiple of 32");
   check_dim("sketch", "bytes of upper bits", static_cast<std::int64_t>(out.upper.size()),
             bytes(w.rows(), w.cols()));

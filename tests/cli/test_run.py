@@ -23,6 +23,7 @@ class Text(ToolTest):
         # The newline that ends the word is added where it is missing, and only there.
         self.assertEqual(text, self.text("run", "-e", "-p", r"river\n"))
         self.assertEqual(text, self.text("run", stdin=b"river\n"))
+        self.assertEqual(text, self.text("run", "-f", "-", stdin=b"river"))
         prompt = self.folder / "prompt"
         prompt.write_text("river")
         self.assertEqual(text, self.text("run", "-f", prompt, "-m", WORDBOOK))

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "bitnet/backend/cpu/kernels/reduce/reduce.h"
@@ -11,7 +12,12 @@
 namespace bitnet::cpu {
 namespace {
 
-constexpr std::int64_t kColumns = 512;  // 16 lanes of them: 32 KB
+// Columns of a block: 16 lanes of the first fit in L1, one lane of the second, with rows long
+// enough for the machine's prefetching.
+constexpr std::int64_t kNarrow = 512, kWide = 4096;
+// Floats that are asked for before they are needed in a row of a wide block: prefetching by the
+// machine ends with each page.
+constexpr std::int64_t kAheadInRow = 256;
 
 static_assert(kPiece == kReducePiece);
 
@@ -156,10 +162,10 @@ struct Columns {
   DType dtype;
   std::int64_t row_step;
 
-  // Rows [first, first + rows) of `count` columns to one row of totals.
+  // Rows [first, first + rows) of `count` columns to one row of totals. lanes: [16][count].
   void piece(const std::byte* x, std::int64_t first, std::int64_t rows, std::int64_t count,
-             PieceOp op, const float* center, float* totals) const {
-    alignas(64) float lanes[16 * kColumns], buffer[kPiece];
+             PieceOp op, const float* center, float* lanes, float* totals) const {
+    alignas(64) float buffer[kPiece];
     const std::int64_t used = std::min<std::int64_t>(rows, 16);
     const std::int64_t whole =
         dtype == DType::f32 ? fours(x + first * row_step, rows, count, op, center, lanes) : 0;
@@ -169,39 +175,61 @@ struct Columns {
       if (row + kAhead < rows)
         for (std::int64_t b = 0; b < count * info(dtype).block_bytes; b += kLine)
           __builtin_prefetch(x + (first + row + kAhead) * row_step + b);
-      const FloatPiece p(r.pointwise, dtype, x + (first + row) * row_step, info(dtype).block_bytes,
-                         count, buffer);
-      float* lane = lanes + row % 16 * kColumns;
-      if (row < 16) start(lane, p.data, count, op);
-      if (row >= 16 || starts_from_identity(op))
-        r.kernels.columns({p.data, center, lane, count, op});
+      const std::byte* from = x + (first + row) * row_step;
+      float* lane = lanes + row % 16 * count;
+      if (dtype == DType::f32) {
+        add_row(reinterpret_cast<const float*>(from), row, count, op, center, lane);
+      } else {
+        const FloatPiece p(r.pointwise, dtype, from, info(dtype).block_bytes, count, buffer);
+        add_row(p.data, row, count, op, center, lane);
+      }
     }
     for (std::int64_t width = 8; width > 0; width /= 2)
       for (std::int64_t l = 0; l < width; ++l) {
-        if (l >= used) std::fill_n(lanes + l * kColumns, count, identity(op));
+        if (l >= used) std::fill_n(lanes + l * count, count, identity(op));
         if (l + width < used || starts_from_identity(op)) {
-          if (l + width >= used) std::fill_n(lanes + (l + width) * kColumns, count, identity(op));
+          if (l + width >= used) std::fill_n(lanes + (l + width) * count, count, identity(op));
           r.kernels.columns(
-              {lanes + (l + width) * kColumns, nullptr, lanes + l * kColumns, count, total_op(op)});
+              {lanes + (l + width) * count, nullptr, lanes + l * count, count, total_op(op)});
         }
       }
     std::memcpy(totals, lanes, static_cast<std::size_t>(count) * sizeof(float));
   }
 
-  // Rows of floats, four of each lane at a time; returns how many it took.
+  void add_row(const float* x, std::int64_t row, std::int64_t count, PieceOp op,
+               const float* center, float* lane) const {
+    if (row < 16) start(lane, x, count, op);
+    if (row >= 16 || starts_from_identity(op)) r.kernels.columns({x, center, lane, count, op});
+  }
+
+  // Rows of floats, four of each lane at a time; returns how many it took. Narrow blocks are read
+  // in the order of rows, wide ones lane by lane.
   std::int64_t fours(const std::byte* x, std::int64_t rows, std::int64_t count, PieceOp op,
                      const float* center, float* lanes) const {
     constexpr std::int64_t kTaken = 16 * kLaneRows;
     const std::int64_t whole = rows / kTaken * kTaken, step = row_step / 4;
+    // Columns [begin, end) of four rows of lane l from `row` on; the next are `ahead` floats on.
+    const auto take = [&](std::int64_t row, std::int64_t l, std::int64_t begin, std::int64_t end,
+                          std::int64_t ahead) {
+      const auto* from = reinterpret_cast<const float*>(x + (row + l) * row_step) + begin;
+      float* lane = lanes + l * count + begin;
+      if (row == 0) start(lane, from, end - begin, op);
+      r.kernels.columns({from, center ? center + begin : nullptr, lane, end - begin, op, kLaneRows,
+                         16 * step, ahead});
+    };
+    if (count > kNarrow) {
+      const std::int64_t turn = count - kAheadInRow;
+      for (std::int64_t l = 0; l < 16; ++l)
+        for (std::int64_t row = 0; row < whole; row += kTaken) {
+          take(row, l, 0, turn, kAheadInRow);
+          take(row, l, turn, count, kTaken * step - turn);
+        }
+      return whole;
+    }
     for (std::int64_t row = 0; row < whole; row += kTaken)
-      for (std::int64_t l = 0; l < 16; ++l) {
-        const auto* from = reinterpret_cast<const float*>(x + (row + l) * row_step);
-        float* lane = lanes + l * kColumns;
-        if (row == 0) start(lane, from, count, op);
+      for (std::int64_t l = 0; l < 16; ++l)
         // The next lane's rows; behind the last lane those of the next 64.
-        const std::int64_t ahead = l < 15 ? step : (kTaken - 15) * step;
-        r.kernels.columns({from, center, lane, count, op, kLaneRows, 16 * step, ahead});
-      }
+        take(row, l, 0, count, l < 15 ? step : (kTaken - 15) * step);
     return whole;
   }
 
@@ -225,17 +253,23 @@ void reduce_columns(const Reduction& r, const std::byte* x, std::int64_t width, 
   std::vector<float> next;
   for (;;) {
     const std::int64_t pieces = ceil_div(rows, kReducePiece);
-    const std::int64_t blocks = ceil_div(width, kColumns);
+    // As wide as leaves each worker two blocks; halves are converted by pieces.
+    const std::int64_t share = round_up(ceil_div(width * pieces, 2 * r.pool.size()), 16);
+    const std::int64_t most =
+        columns.dtype == DType::f32 ? std::clamp(share, kNarrow, kWide) : kNarrow;
+    const std::int64_t block = std::min(most, width), blocks = ceil_div(width, block);
     next.resize(static_cast<std::size_t>(pieces) * uwidth);
     const std::int64_t element = info(columns.dtype).block_bytes;
-    for_rows(r.pool, pieces * blocks, std::min(rows, kReducePiece) * std::min(width, kColumns),
+    for_rows(r.pool, pieces * blocks, std::min(rows, kReducePiece) * block,
              [&](std::int64_t begin, std::int64_t end) {
+               const auto lanes =
+                   std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(16 * block));
                for (std::int64_t i = begin; i < end; ++i) {
-                 const std::int64_t p = i / blocks, c = i % blocks * kColumns;
+                 const std::int64_t p = i / blocks, c = i % blocks * block;
                  const std::int64_t first = p * kReducePiece;
                  columns.piece(x + c * element, first, std::min(kReducePiece, rows - first),
-                               std::min(kColumns, width - c), op, center ? center + c : nullptr,
-                               next.data() + p * width + c);
+                               std::min(block, width - c), op, center ? center + c : nullptr,
+                               lanes.get(), next.data() + p * width + c);
                }
              });
     totals.swap(next);

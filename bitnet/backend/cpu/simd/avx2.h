@@ -50,6 +50,7 @@ struct F32x16 {
 
   using Mask = Mask16;
   static constexpr int kRegisters = 8;
+  static constexpr bool kScales = false;
 
   static F32x16 zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
   static F32x16 set1(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
@@ -106,10 +107,7 @@ struct F32x16 {
   friend F32x16 operator/(F32x16 x, F32x16 y) {
     return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)};
   }
-  F32x16 operator-() const {
-    const __m256 sign = _mm256_set1_ps(-0.0f);
-    return {_mm256_xor_ps(a, sign), _mm256_xor_ps(b, sign)};
-  }
+  F32x16 operator-() const { return {-a, -b}; }  // folds into fma(), unlike an xor
   static F32x16 fma(F32x16 x, F32x16 y, F32x16 z) {
     return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)};
   }
@@ -158,8 +156,11 @@ struct F32x16 {
       r[8 + i].a = kept;
     }
   }
-  static F32x16 scale_by_power_of_2(F32x16 x, F32x16 n) {
-    return {scaled(x.a, n.a), scaled(x.b, n.b)};
+  static F32x16 power_of_2(F32x16 shifted) {
+    return {power(_mm256_castps_si256(shifted.a)), power(_mm256_castps_si256(shifted.b))};
+  }
+  static F32x16 scale_by_halves(F32x16 x, F32x16 shifted) {
+    return {scaled(x.a, shifted.a), scaled(x.b, shifted.b)};
   }
   void store_low_bytes(void* p) const {
     const __m256i low = _mm256_set1_epi32(0xff);
@@ -230,13 +231,10 @@ struct F32x16 {
     const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
     return _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, nan), 16);
   }
-  static __m256 power(__m256i n) {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
-  }
-  static __m256 scaled(__m256 x, __m256 n) {
-    const __m256i k = _mm256_cvtps_epi32(n);
-    const __m256i h = _mm256_srai_epi32(k, 1);
-    return _mm256_mul_ps(_mm256_mul_ps(x, power(h)), power(_mm256_sub_epi32(k, h)));
+  static __m256 power(__m256i n) { return _mm256_castsi256_ps(_mm256_slli_epi32(n, 23)); }
+  static __m256 scaled(__m256 x, __m256 shifted) {
+    const __m256i bits = _mm256_castps_si256(shifted), half = _mm256_srli_epi32(bits, 1);
+    return _mm256_mul_ps(_mm256_mul_ps(x, power(half)), power(_mm256_sub_epi32(bits, half)));
   }
 };
 

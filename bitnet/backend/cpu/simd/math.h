@@ -14,6 +14,11 @@ static inline V abs(V x) {
 }
 
 template <class V>
+static inline V minus_abs(V x) {
+  return x | V::set1(-0.0f);
+}
+
+template <class V>
 static inline V sign_of(V x) {
   return x & V::set1(-0.0f);
 }
@@ -85,20 +90,21 @@ static inline V log(V x) {
 /// tanh: x + x^3 P(x^2) below 0.6 (relative error 2.6e-9), 1 - 2 / (e^(2 |x|) + 1) above.
 template <class V>
 static inline V tanh(V x) {
-  const V t = abs(x), u = product(x, x);
+  const V t = abs(x), u = product(t, t);
   const V p = polynomial(
       u, {-0x1.830c0ap-8f, 0x1.54e01cp-6f, -0x1.b89edap-5f, 0x1.1109dcp-3f, -0x1.55553ep-2f});
   const V one = V::set1(1.0f);
-  const V large = one - V::set1(2.0f) / (exp(t + t) + one);
-  return V::select(V::less(t, V::set1(0.6f)), V::fma(product(x, u), p, x), with_sign(large, x));
+  // From 9.01 on it is 1, so e^40 is as good as more.
+  const V large = one - V::set1(2.0f) / (exp_low(V::min(V::set1(40.0f), t + t)) + one);
+  const V small = V::fma(product(t, u), p, t);
+  return with_sign(V::select(V::less(t, V::set1(0.6f)), small, large), x);
 }
 
 /// 1 / (1 + e^-x) and its complement 1 / (1 + e^x), both to a few ulp also where they are tiny.
-/// low is added to x, as in exp().
 template <class V>
-static inline void sigmoids(V x, V low, V* of_x, V* of_minus_x) {
+static inline void sigmoids(V x, V* of_x, V* of_minus_x) {
   const auto negative = V::less(x, V::zero());
-  const V e = exp(-abs(x), V::select(negative, low, -low));
+  const V e = exp_of_negative(minus_abs(x));
   const V near_one = V::set1(1.0f) / (V::set1(1.0f) + e);
   const V near_zero = e * near_one;
   *of_x = V::select(negative, near_zero, near_one);
@@ -108,7 +114,7 @@ static inline void sigmoids(V x, V low, V* of_x, V* of_minus_x) {
 template <class V>
 static inline V sigmoid(V x) {
   V s, complement;
-  sigmoids(x, V::zero(), &s, &complement);
+  sigmoids(x, &s, &complement);
   return s;
 }
 
@@ -131,7 +137,7 @@ static inline V normal_tail(V x, V* density) {
       z, {-0x1.07d9bep-15f, -0x1.04c5e2p-14f, 0x1.1f08f6p-13f, 0x1.089644p-11f, -0x1.4fbef0p-12f,
           -0x1.ad8c9cp-9f, 0x1.e43a1ap-10f, 0x1.b07eaep-6f, -0x1.6347cep-4f, 0x1.217252p-3f});
   const V square = product(t, t), low = V::fma(t, t, -square), half = V::set1(-0.5f);
-  const V e = exp_within(square * half, low, half);
+  const V e = exp_low(square * half, low, half);
   *density = e * V::set1(0x1.988454p-2f);  // 1 / sqrt(2 pi)
   return e * ((V::set1(1.0f) - z) * h);
 }
@@ -174,7 +180,7 @@ static inline V gelu_tanh_factor(V x, V* complement, V* slope) {
   const V one = V::set1(1.0f);
   // Beyond 11 the smaller one is 0. In this order, so that NaN stays.
   const V minus_u = gelu_tanh_argument(V::min(V::set1(11.0f), abs(x)), &low, slope);
-  const V e = exp_within(minus_u, low), near_one = one / (one + e), near_zero = e * near_one;
+  const V e = exp_low(minus_u, low), near_one = one / (one + e), near_zero = e * near_one;
   const auto negative = V::less(x, V::zero());
   *complement = V::select(negative, near_one, near_zero);
   return V::select(negative, near_zero, near_one);
@@ -198,14 +204,14 @@ static inline V gelu_tanh_slope(V x) {
 template <class V>
 static inline V silu_slope(V x) {
   V s, complement;
-  sigmoids(x, V::zero(), &s, &complement);
+  sigmoids(x, &s, &complement);
   return V::fma(clamp_magnitude(x, 128.0f) * s, complement, s);
 }
 
 template <class V>
 static inline V tanh_slope(V x) {
-  const V t = abs(x);
-  const V e = exp(-(t + t)), sum = V::set1(1.0f) + e;
+  const V t = minus_abs(x);
+  const V e = exp_of_negative(t + t), sum = V::set1(1.0f) + e;
   return V::set1(4.0f) * e / (sum * sum);
 }
 
@@ -274,7 +280,7 @@ static inline V pow(V x, V y) {
   const auto plain = V::less(V::set1(0x0.fffffep-126f), x) & V::less(x, V::set1(__builtin_inff())) &
                      V::less(abs(exponent), V::set1(87.0f));
   if (!plain.all()) return pow_of_all(x, y);
-  return exp_within(exponent, V::fma(y, high, -exponent) + y * low);
+  return exp_normal(exponent, V::fma(y, high, -exponent) + y * low);
 }
 
 }  // namespace bitnet::cpu

@@ -51,6 +51,7 @@ struct F32x16 {
 
   using Mask = Mask16;
   static constexpr int kRegisters = 8;
+  static constexpr bool kScales = false;
 
   static F32x16 zero() { return set1(0.0f); }
   static F32x16 set1(float x) {
@@ -199,8 +200,13 @@ struct F32x16 {
       }
     for (int i = 0; i < 16; ++i) r[i] = load(turned[i]);
   }
-  static F32x16 scale_by_power_of_2(F32x16 x, F32x16 n) {
-    return {scaled(x.q0, n.q0), scaled(x.q1, n.q1), scaled(x.q2, n.q2), scaled(x.q3, n.q3)};
+  static F32x16 power_of_2(F32x16 shifted) {
+    return {power(vreinterpretq_u32_f32(shifted.q0)), power(vreinterpretq_u32_f32(shifted.q1)),
+            power(vreinterpretq_u32_f32(shifted.q2)), power(vreinterpretq_u32_f32(shifted.q3))};
+  }
+  static F32x16 scale_by_halves(F32x16 x, F32x16 shifted) {
+    return {scaled(x.q0, shifted.q0), scaled(x.q1, shifted.q1), scaled(x.q2, shifted.q2),
+            scaled(x.q3, shifted.q3)};
   }
   void store_low_bytes(void* p) const {
     const uint16x8_t low =
@@ -250,13 +256,10 @@ struct F32x16 {
     return vbslq_f32(vcgtq_f32(x, y), x, y);
   }
   static float32x4_t less(float32x4_t x, float32x4_t y) { return vbslq_f32(vcltq_f32(x, y), x, y); }
-  static float32x4_t power(int32x4_t n) {
-    return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23));
-  }
-  static float32x4_t scaled(float32x4_t x, float32x4_t n) {
-    const int32x4_t k = vcvtq_s32_f32(n);
-    const int32x4_t h = vshrq_n_s32(k, 1);
-    return vmulq_f32(vmulq_f32(x, power(h)), power(vsubq_s32(k, h)));
+  static float32x4_t power(uint32x4_t n) { return vreinterpretq_f32_u32(vshlq_n_u32(n, 23)); }
+  static float32x4_t scaled(float32x4_t x, float32x4_t shifted) {
+    const uint32x4_t bits = vreinterpretq_u32_f32(shifted), half = vshrq_n_u32(bits, 1);
+    return vmulq_f32(vmulq_f32(x, power(half)), power(vsubq_u32(bits, half)));
   }
 };
 

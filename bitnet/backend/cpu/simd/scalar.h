@@ -54,6 +54,9 @@ struct F32x16 {
 
   /// How many F32x16 the register file holds; kernels choose their tiles by it.
   static constexpr int kRegisters = 8;
+  /// Whether scale(x, n) = x * 2^n, rounded once, is there: one step instead of the two functions
+  /// below.
+  static constexpr bool kScales = false;
 
   static F32x16 zero() { return set1(0.0f); }
   static F32x16 set1(float x) {
@@ -186,13 +189,21 @@ struct F32x16 {
         rows[j].lane[i] = kept;
       }
   }
-  /// x * 2^n, rounded once; n is integral, |n| <= 200, 0.5 < |x| < 2. NaN in either gives NaN in x.
-  static F32x16 scale_by_power_of_2(const F32x16& x, const F32x16& n) {
+  /// Of floats in [2^23, 2^24): 2^n where the low 8 bits are n + 127.
+  static F32x16 power_of_2(const F32x16& shifted) {
     return map([&](int i) {
-      // n + 1.5 * 2^23 holds n in its low bits, also where n is NaN without undefined behaviour.
-      const std::int32_t k = __builtin_bit_cast(std::int32_t, n.lane[i] + 0x1.8p23f) - 0x4b400000;
-      const std::int32_t half = k >> 1;
-      return x.lane[i] * power(half) * power(k - half);
+      return __builtin_bit_cast(float, __builtin_bit_cast(std::uint32_t, shifted.lane[i]) << 23);
+    });
+  }
+  /// Of such floats: x * 2^n, rounded once, where the low 9 bits are n + 254; |n| <= 200,
+  /// 0.5 < |x| < 2. NaN in both stays NaN.
+  static F32x16 scale_by_halves(const F32x16& x, const F32x16& shifted) {
+    return map([&](int i) {
+      // Half of n + 254, and the other half, are exponents with their bias: 2^(n/2), twice.
+      const auto bits = __builtin_bit_cast(std::uint32_t, shifted.lane[i]);
+      const std::uint32_t half = bits >> 1;
+      return x.lane[i] * __builtin_bit_cast(float, half << 23) *
+             __builtin_bit_cast(float, (bits - half) << 23);
     });
   }
   /// The low byte of each lane's bits: 16 bytes at p.
@@ -239,9 +250,6 @@ struct F32x16 {
     else
       h = (magnitude + 0xfffu + ((magnitude >> 13) & 1u) - 0x38000000u) >> 13;
     return static_cast<std::uint16_t>(sign | h);
-  }
-  static float power(std::int32_t n) {
-    return __builtin_bit_cast(float, static_cast<std::uint32_t>(n + 127) << 23);
   }
   // As bitnet/base/half.h, whose inline functions would be weak symbols here.
   static float from_f16(std::uint16_t bits) {

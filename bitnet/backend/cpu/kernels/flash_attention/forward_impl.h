@@ -85,7 +85,7 @@ static inline void soften(const FlashUnit& u, const FlashState& s, std::int64_t 
     next[r] = next[r] > most ? next[r] : most;
   }
   for (std::int64_t r = 0; r < u.padded; r += 16)
-    exp(V::load(s.max + r) - V::load(next + r)).store(factor + r);
+    exp_of_negative(V::load(s.max + r) - V::load(next + r)).store(factor + r);
   for (std::int64_t r = 0; r < u.padded; r += 16) V::load(next + r).store(s.max + r);
   for (std::int64_t r = first; r < end; ++r) {
     float* score = u.weights + r * kFlashKeys;
@@ -93,7 +93,7 @@ static inline void soften(const FlashUnit& u, const FlashState& s, std::int64_t 
     const V max = V::set1(next[r]);
     V sum = V::zero();
     for (std::int64_t j = u.block_seen[r].begin / 16 * 16; j < high; j += 16) {
-      const V p = exp(V::load(score + j) - max);
+      const V p = exp_of_negative(V::load(score + j) - max);
       p.store(score + j);
       sum = sum + p;
     }
@@ -157,8 +157,8 @@ static inline void merge(const FlashUnit& u, const FlashState& total, const Flas
   for (std::int64_t r = 0; r < u.padded; r += 16) {
     const V before = V::load(total.max + r), here = V::load(s.max + r);
     const V next = V::max(before, here);
-    exp(before - next).store(old_factor + r);
-    exp(here - next).store(new_factor + r);
+    exp_of_negative(before - next).store(old_factor + r);
+    exp_of_negative(here - next).store(new_factor + r);
   }
   for (std::int64_t r = 0; r < u.job.rows; ++r) {
     if (!u.sees(r, chunk * kFlashChunk, (chunk + 1) * kFlashChunk)) continue;

@@ -5,6 +5,8 @@
 
 namespace bitnet::cpu {
 
-const PointwiseKernels pointwise_reference() noexcept { return pointwise_kernels_over<F32x16>(); }
+const PointwiseKernels pointwise_reference() noexcept {
+  return pointwise_kernels_over<F32x16, false>();
+}
 
 }  // namespace bitnet::cpu

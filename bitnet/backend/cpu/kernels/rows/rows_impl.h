@@ -70,7 +70,7 @@ template <class V>
 static inline float sum_of_exp(const float* x, std::int64_t cols, float m, float* out) {
   const V most = V::set1(m);
   return sum16<V>(cols, [&](V acc, std::int64_t k, int n) {
-    const V e = exp(take<V>(x, k, n) - most);
+    const V e = exp_of_negative(take<V>(x, k, n) - most);
     if (out) put(e, out, k, n);
     if (n == 16) return acc + e;
     float lane[16];
