@@ -206,6 +206,11 @@ std::int64_t HeadScreen::few_top_logits(const OpContext& context, MatrixView<con
 void HeadScreen::begin_tokens(const SketchInputs& inputs) {
   const double least_length = static_cast<double>(inputs.cols()) * 0x1p-140;
   tokens_.assign(static_cast<std::size_t>(inputs.rows()), {});
+  for (Part& part : parts_) {  // workers that are not in use leave theirs as they are
+    part.largest.clear();
+    part.candidates.clear();
+    part.finite = true;
+  }
   for (std::int64_t t = 0; t < inputs.rows(); ++t) {
     const double length = inputs.length(t);
     tokens_[static_cast<std::size_t>(t)].reach = {

@@ -132,6 +132,20 @@ TEST_P(HeadScreenTest, TheLargestAreExactWhateverIsSketched) {
   EXPECT_LT(read, 50 * 60) << "rows that were read for the largest of 5000";
 }
 
+// What a worker found for the same token when it was still in use would count twice.
+TEST_P(HeadScreenTest, WorkersThatAreNotInUseLeaveNothingBehind) {
+  const Tensor h = head();
+  HeadScreen screen(h, default_pool());
+  screen.extend(runtime_.context(), kVocab);
+  for (int i = 0; i < 5; ++i) {
+    const std::vector<float> x = hidden();
+    for (const int workers : {2, 1, 2}) {
+      runtime_.context().threads->use(workers);
+      check(screen, h, x, 40);
+    }
+  }
+}
+
 TEST_P(HeadScreenTest, SeveralTokensAreScreenedTogether) {
   const Tensor h = head();
   HeadScreen screen(h, default_pool());

@@ -12,7 +12,7 @@
 //   belonging to row r:
 //     8 vectors j  bits 3:0 of u of column 8 j + i in bits 3:0, bits 4:1 of u of column 8 j + 4 + i
 //                  in bits 7:4
-//     2 vectors j  the fifth bit of u of column 32 j + 4 k + i in bit kFifthBit[k], k = 0..7
+//     2 vectors j  the fifth bit of u of column 32 j + 4 k + i in bit fifth_bit(k), k = 0..7
 // A vector is what one product of four bytes a row needs (vpdpbusd, sdot). The fifth bit is bit 4
 // of even groups of four columns, bit 0 of odd ones: as u and as 8 u they are one mask away from
 // the vectors as stored, with one shift for four groups.
@@ -33,7 +33,9 @@ inline constexpr std::int64_t kPairColumns = 2 * kBlockColumns;
 inline constexpr std::int64_t kTileBytes = 64 + 2 * kBlockBytes;
 inline constexpr std::int64_t kLastBitsBytes = kBlockColumns / 8;
 
-inline constexpr int kFifthBit[8] = {4, 3, 6, 5, 2, 1, 0, 7};
+/// In which bit the fifth bit of group k of four columns is: 4, 3, 6, 5, 2, 1, 0, 7. No array: it
+/// would be a weak symbol of kernel objects.
+constexpr int fifth_bit(std::int64_t k) noexcept { return 0x70125634 >> (4 * k) & 7; }
 
 constexpr std::int64_t strips(std::int64_t rows) noexcept { return (rows + kRows - 1) / kRows; }
 constexpr std::int64_t pairs(std::int64_t cols) noexcept {
@@ -53,7 +55,7 @@ constexpr std::int64_t last_row_bytes(std::int64_t cols) noexcept {
 constexpr int upper_at(const std::uint8_t* block, std::int64_t row, std::int64_t col) noexcept {
   const std::int64_t byte = 4 * row + col % 4;
   const int four = block[64 * (col / 8) + byte];
-  const int fifth = block[512 + 64 * (col / 32) + byte] >> kFifthBit[col / 4 % 8] & 1;
+  const int fifth = block[512 + 64 * (col / 32) + byte] >> fifth_bit(col / 4 % 8) & 1;
   return col / 4 % 2 ? (four >> 4) << 1 | fifth : (four & 15) | fifth << 4;
 }
 

@@ -185,8 +185,9 @@ TEST_F(Operands, OfTheDecodersOps) {
   check("rms_norm", "weight", {f32}, [&](const Tensor& t) { bitnet::rms_norm(c_, x, t, 0, out); },
         {256});
   std::vector<std::byte> sketched(static_cast<std::size_t>(sketch_tiles::bytes(4, 256)));
-  std::vector<float> squares(12);
-  check("sketch", "w", kHalves, [&](const Tensor& t) { sketch(c_, t, sketched, squares); });
+  std::vector<std::byte> last(static_cast<std::size_t>(4 * sketch_tiles::last_row_bytes(256)));
+  std::vector<float> squares(4 * SketchArgs::kSums);
+  check("sketch", "w", kHalves, [&](const Tensor& t) { sketch(c_, t, {sketched, last, squares}); });
   QuantizedRows rows(4, 256, default_pool());
   bitnet::quantize(c_, x, rows);
   LinearScratch scratch(4, 256, default_pool());

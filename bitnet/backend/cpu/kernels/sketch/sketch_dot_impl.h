@@ -31,7 +31,7 @@ struct SketchPart {
   template <int j>
   static Words codes(const std::uint8_t* block) {
     const Words four = load(block + 64 * (j / 2)), all = load(block + 512 + 64 * (j / 8));
-    constexpr int shift = sketch_tiles::kFifthBit[j % 8] - (j % 2 ? 3 : 4);
+    constexpr int shift = sketch_tiles::fifth_bit(j % 8) - (j % 2 ? 3 : 4);
     Words fifth = all;
     if constexpr (shift > 0) fifth = all >> shift;
     if constexpr (shift < 0) fifth = all << -shift;

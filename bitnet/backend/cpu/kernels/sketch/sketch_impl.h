@@ -34,7 +34,7 @@ void arrange(const std::uint8_t* codes, std::int64_t stride, std::uint8_t* to) n
     for (int i = 0; i < 64; ++i) {
       int byte = 0;
       for (int k = 0; k < 8; ++k)
-        byte |= (four[8 * j + k][i] >> (k % 2 ? 1 : 5) & 1) << sketch_tiles::kFifthBit[k];
+        byte |= (four[8 * j + k][i] >> (k % 2 ? 1 : 5) & 1) << sketch_tiles::fifth_bit(k);
       to[512 + 64 * j + i] = static_cast<std::uint8_t>(byte);
     }
 }
