@@ -91,6 +91,9 @@ class HeadScreen {
              std::int64_t count, MatrixView<float> out) const;
   std::size_t bytes_of(std::int64_t rows) const noexcept;
   std::size_t last_bytes_of(std::int64_t rows) const noexcept;
+  // A float that is not below `value`, nor below what rounding in double may have taken off it.
+  static float up(double value) noexcept;
+  static constexpr double kSlack = 1 + 1e-6;
   static constexpr std::int64_t kChunk = 64;
   // A row of the head and a token.
   using Place = SketchRefineArgs::Place;
