@@ -20,6 +20,7 @@ class Case:
     our_head: str = "f16"  # of our file
     goals: dict = field(default_factory=dict)  # {rival or BEST: least ours / rival}
     isa: str = ""          # BITNET_ISA of ours
+    kv: str = "f32"        # of ours; rivals have f16
     beside: str = ""       # title of the case whose rivals stand beside this one: they are not run again
     rivals: tuple = tuple(RIVALS)
     model: str = "2b4t"
@@ -35,6 +36,8 @@ CASES = [
     Case("decode, 2 threads, rivals with F16 heads", "decode", tokens=64, head="f16", rivals=("ik IQ2_BN", "bitnet.cpp I2_S")),
     Case("decode, 2 threads, ours with a Q6_K head", "decode", tokens=64, our_head="q6_k", beside="decode, 2 threads"),
     Case("prefill 512, 2 threads, ours with a Q6_K head", "prefill", tokens=512, our_head="q6_k",
+         beside="prefill 512, 2 threads", rivals=tuple(RIVALS[:3])),
+    Case("prefill 512, 2 threads, ours with a bf16 KV cache", "prefill", tokens=512, kv="bf16",
          beside="prefill 512, 2 threads", rivals=tuple(RIVALS[:3])),
     Case("decode of 8 texts, 2 threads, ours with a Q6_K head", "batch", tokens=32, our_head="q6_k",
          beside="decode of 8 texts, 2 threads"),
@@ -55,6 +58,8 @@ QUICK = [
 # (title, case, sample, unit, how many of it a unit is, most): other figures of a case; with a limit lower is better.
 LIMITS = [
     ("peak memory, prompt of 512", "prefill 512, 2 threads", "peak", "MB", 1e6, 780),
+    ("peak memory, prompt of 512, KV cache of 16 bits as the rivals'", "prefill 512, 2 threads, ours with a bf16 KV cache", "peak",
+     "MB", 1e6, 780),
     ("peak memory, prompt of 512, ours with a Q6_K head", "prefill 512, 2 threads, ours with a Q6_K head", "peak", "MB", 1e6, None),
     ("load, warm", "start", "load", "s", 1, 0.2),
     ("first token after it", "start", "first_token", "ms", 1e-3, 25),

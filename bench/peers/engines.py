@@ -19,7 +19,7 @@ class Ours:
 
     def bench(self, case, *options):
         done = run([self.binary, "bench", "-m", self.model(case), "--i2s-layout", "x86", "-t", case.threads, "--repeat", 1,
-                    "--json", *options], self.folder, environment={"BITNET_ISA": case.isa})
+                    "--kv", case.kv, "--json", *options], self.folder, environment={"BITNET_ISA": case.isa})
         return json.loads(done.out)
 
     def decode(self, case):
