@@ -67,7 +67,8 @@ def main():
             allowed = gguf.stat().st_size + plan["kv_cache_bytes"] + 200e6
             allowed += plan["head_sketch_bytes"] if head == "screened" else 0
             assert texts[head]["peak_memory_bytes"] <= allowed, (head, texts[head]["peak_memory_bytes"], allowed)
-        assert plan["head_sketch_bytes"] == make_official.VOCAB * 2560 // 32 * 34, plan
+        # Five bits a weight and a half for 64 of them, the sixth bit with the halves again, three floats a row.
+        assert plan["head_sketch_bytes"] == make_official.VOCAB * (2560 // 64 * (40 + 2 + 8 + 2) + 12), plan
         assert len(texts["full"]["ids"]) == 40 and texts["full"]["ids"] == texts["screened"]["ids"], texts
     finally:
         shutil.rmtree(folder)
