@@ -141,7 +141,7 @@ TEST_P(HeadScreenTest, WorkersThatAreNotInUseLeaveNothingBehind) {
     const std::vector<float> x = hidden();
     for (const int workers : {2, 1, 2}) {
       runtime_.context().threads->use(workers);
-      check(screen, h, x, 40);
+      check(screen, h, x, 1500);
     }
   }
 }
