@@ -188,6 +188,8 @@ int inspect_main(int argc, const char* const* argv) {
   bool quick = false, json = false;
   CommandLine line("inspect", kDescription, kExamples);
   model.add_model(line.app());
+  std::string file;
+  line->add_option("file", file, "The same without -m")->type_name("PATH");
   line->add_option("-c,--ctx-size", context,
                    "Context to plan memory for (default: the model's maximum, at most 4096)")
       ->check(integer_from(1))
@@ -198,6 +200,7 @@ int inspect_main(int argc, const char* const* argv) {
   model.add_threads(line.app());
   model.add_overrides(line.app());
   if (!line.parse(argc, argv)) return 0;
+  if (!file.empty()) model.model = file;
 
   const std::string path = model.path();
   if (is_array_file(path)) {

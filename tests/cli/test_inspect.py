@@ -25,6 +25,10 @@ class Inspect(ToolTest):
         size = (WORDBOOK / "model.safetensors").stat().st_size
         self.assertTrue(0 <= size - sum(t["bytes"] for t in out["tensors"]) < 100_000)
 
+    def test_the_file_may_be_named_without_an_option(self):
+        self.assertEqual(self.json("inspect", "--quick", TINY), self.json("inspect", "--quick", "-m", TINY))
+        self.assertNotEqual(self.json("inspect", "--quick", TINY), self.json("inspect", "--quick", TINY_LLAMA))
+
     def test_order_of_layers(self):
         names = [t["name"] for t in self.json("inspect", "--quick")["tensors"]]
         layers = [int(n.split(".")[2]) for n in names if n.startswith("model.layers.")]
