@@ -12,6 +12,15 @@ namespace {
 
 constexpr auto larger = [](const auto& a, const auto& b) { return a.logit > b.logit; };
 
+// How far an exact logit may be from one that was made of a sketch, whose distance and length
+// (head_screen.h) these are. The second term is the rounding of the sums that this is used in, the
+// last is above what products too small for a float can lose.
+float reach_of(float distance, float length, float of_length, float of_error,
+               float logit) noexcept {
+  return (distance * of_length + length * of_error) * (1 + 0x1p-20f) + std::fabs(logit) * 0x1p-21f +
+         0x1p-120f;
+}
+
 }  // namespace
 
 std::int64_t HeadScreen::top_logits(const OpContext& context, MatrixView<const float> hidden,
@@ -215,19 +224,14 @@ void HeadScreen::exact_rows(const OpContext& context, MatrixView<const float> hi
   });
 }
 
-// How far an exact logit may be from the sketched one. The second term is the rounding of the sums
-// that this is used in, the last is above what products too small for a float can lose.
 float HeadScreen::reach(std::size_t row, Reach of, float logit) const noexcept {
-  return (bounds_[row] * of.length + lengths_[row] * of.error) * (1 + 0x1p-20f) +
-         std::fabs(logit) * 0x1p-21f + 0x1p-120f;
+  return reach_of(bounds_[row], lengths_[row], of.length, of.error, logit);
 }
 
-// The same of the logits of all 6 bits.
+// Of all 6 bits.
 float HeadScreen::last_reach(std::size_t row, Reach of, float logit) const noexcept {
-  return (last_bounds_[row] * of.length +
-          (lengths_[row] + bounds_[row] + last_bounds_[row]) * of.error) *
-             (1 + 0x1p-20f) +
-         std::fabs(logit) * 0x1p-21f + 0x1p-120f;
+  return reach_of(last_bounds_[row], lengths_[row] + bounds_[row] + last_bounds_[row], of.length,
+                  of.error, logit);
 }
 
 // The k rows of the slice that are largest as estimated. Chunks without branches, for the

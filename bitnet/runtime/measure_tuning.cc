@@ -54,12 +54,17 @@ std::int64_t bytes_of(const MatrixShape& shape, WeightLayout layout) {
 }
 
 template <class Work>
+double seconds_once(const Work& work) {
+  const auto start = Clock::now();
+  work();
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+template <class Work>
 double seconds_of(const Work& work) {
   double best = 1e9, all = 0;
   for (int runs = 0; runs < 2 || all < kSeconds; ++runs) {
-    const auto start = Clock::now();
-    work();
-    const double took = std::chrono::duration<double>(Clock::now() - start).count();
+    const double took = seconds_once(work);
     best = std::min(best, took);
     all += took;
   }
@@ -224,7 +229,7 @@ class Measurement {
         for (const Slice& call : kCalls) multiply(table_, layers.product(i, call), 1, one, pool);
     });
     rates.memory = millions(static_cast<double>(count * weights_of_layer()), seconds);
-    // Of one matrix of each size of input.
+    // Of one matrix.
     Activations many(kTokens, kMaxCols, kMaxRows);
     Product small = layers.product(0, kCalls[1]);
     rates.prompt = millions(static_cast<double>(weights_of(small.shapes[0]) * kTokens),
@@ -258,13 +263,6 @@ class Measurement {
     while (seconds_once(run) < 2e-3) times *= 2;  // longer than threads need to wake
     const auto done = static_cast<double>(weights_of(kCached)) * times * pool.size();
     return millions(done, seconds_of(run));
-  }
-
-  template <class Work>
-  static double seconds_once(const Work& work) {
-    const auto start = Clock::now();
-    work();
-    return std::chrono::duration<double>(Clock::now() - start).count();
   }
 
   const OpTable& table_;

@@ -5,11 +5,9 @@
 
 namespace bitnet::cpu {
 
-int FetchTrial::way() noexcept {
+int FetchTrial::way() const noexcept {
   const int found = found_.load(std::memory_order_relaxed);
-  if (found >= 0) return found;
-  const std::lock_guard lock(mutex_);
-  return readings_ % kWays;
+  return found >= 0 ? found : readings_.load(std::memory_order_relaxed) % kWays;
 }
 
 void FetchTrial::took(StreamFetch with, std::size_t bytes, double seconds) noexcept {

@@ -22,17 +22,18 @@ class FetchTrial {
   static constexpr StreamFetch kWay[kWays] = {{16384, true}, {6144, false}};
 
   /// What to use now: the way whose turn it is, or the one that was found.
-  StreamFetch next() noexcept { return kWay[way()]; }
+  StreamFetch next() const noexcept { return kWay[way()]; }
   /// Tells how long a large reading with what next() gave took. Ignored once the way is found.
   void took(StreamFetch with, std::size_t bytes, double seconds) noexcept;
   bool found() const noexcept { return found_.load(std::memory_order_relaxed) >= 0; }
 
  private:
-  int way() noexcept;
+  // Without a lock: every ternary product asks, for as long as no large sketch is read.
+  int way() const noexcept;
   std::atomic<int> found_{-1};
+  std::atomic<int> readings_{0};
   std::mutex mutex_;
-  int readings_ = 0;            // guarded by mutex_, as the next
-  double fastest_[kWays] = {};  // bytes a second
+  double fastest_[kWays] = {};  // bytes a second, guarded by mutex_
 };
 
 /// That of this process.

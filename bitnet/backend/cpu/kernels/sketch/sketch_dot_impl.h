@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "bitnet/backend/cpu/kernels/sketch/sketch.h"
+#include "bitnet/backend/cpu/simd/fetch.h"
 #include "bitnet/ops/sketch_tiles.h"
 
 namespace bitnet::cpu {
@@ -99,11 +100,9 @@ static inline void sketch_dots_of(const SketchDotArgs& a) {
     for (std::int64_t p = 0; p < a.pairs; ++p, tile += kTileBytes) {
       const std::uint8_t* ahead = tile + a.fetch.bytes;
       if (a.fetch.second_cache)
-        for (int line = 0; line < kTileBytes / 64; ++line)
-          __builtin_prefetch(ahead + 64 * line, 0, 2);
+        for (int line = 0; line < kTileBytes / 64; ++line) fetch_ahead<true>(ahead + 64 * line);
       else
-        for (int line = 0; line < kTileBytes / 64; ++line)
-          __builtin_prefetch(ahead + 64 * line, 0, 0);
+        for (int line = 0; line < kTileBytes / 64; ++line) fetch_ahead<false>(ahead + 64 * line);
       for (int b = 0; b < 2; ++b, values += 2 * kBlockColumns * T, start += T) {
         alignas(64) std::int32_t sums[std::size_t{kRows * T}];
         for (int part = 0; part < 64 / Dot::kBytes; ++part)

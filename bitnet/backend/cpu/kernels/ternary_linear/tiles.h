@@ -12,9 +12,10 @@ namespace bitnet::cpu {
 namespace {
 
 constexpr std::int64_t kTileRows = 4;
-// How far ahead of its use a weight is fetched where memory is the limit, past the caches but the
-// first. On a Zen 5 server one thread reached 95, 100 and 100 % of the read bandwidth with 4, 6 and
-// 8 KB, two threads 103, 101 and 100 %; into all caches 100 and 97 % with 8 KB.
+// How far ahead of its use a weight is fetched where memory is the limit and no StreamFetch says.
+// Past the caches but the first, on a Zen 5 server one thread reached 95, 100 and 100 % of the read
+// bandwidth with 4, 6 and 8 KB, two threads 103, 101 and 100 %; into all caches 100 and 97 % with 8
+// KB.
 constexpr std::int64_t kPrefetchBytes = 6144;
 // The same into L2 and no further. Lines on their way into L1 fill its few buffers: with AVX-512 a
 // Zen 4 core had half the rate with one or two tokens when they went there.

@@ -8,6 +8,7 @@
 #include "bitnet/backend/cpu/kernels/ternary_linear/ternary_linear.h"
 #include "bitnet/backend/cpu/kernels/ternary_linear/x86_panel256.h"
 #include "bitnet/backend/cpu/kernels/ternary_linear/x86_tiles256.h"
+#include "bitnet/backend/cpu/simd/fetch.h"
 
 namespace bitnet::cpu::avx2 {
 namespace {
@@ -72,11 +73,7 @@ inline Lanes32 gemv_row(const TernaryLinearArgs& a, const std::uint8_t* w) noexc
   Lanes16 part{};
   Lanes32 sum{};
   const auto step = [&](std::int64_t b, const std::int8_t* x) {
-    const std::uint8_t* ahead = w + 32 * b + a.fetch.bytes;
-    if constexpr (kSecondCache)
-      _mm_prefetch(ahead, _MM_HINT_T1);
-    else
-      _mm_prefetch(ahead, _MM_HINT_NTA);
+    fetch_ahead<kSecondCache>(w + 32 * b + a.fetch.bytes);
     part += products(codes_of(w + 32 * b), x);
   };
   for_blocks(a.blocks, a.activations, step, [&] { sum += wide(part), part = Lanes16{}; });

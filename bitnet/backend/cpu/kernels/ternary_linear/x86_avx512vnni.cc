@@ -8,6 +8,7 @@
 
 #include "bitnet/backend/cpu/kernels/ternary_linear/ternary_linear.h"
 #include "bitnet/backend/cpu/kernels/ternary_linear/tiles.h"
+#include "bitnet/backend/cpu/simd/fetch.h"
 
 namespace bitnet::cpu::avx512vnni {
 namespace {
@@ -77,11 +78,7 @@ inline Lanes gemv_row(const TernaryLinearArgs& a, const std::uint8_t* w) noexcep
   };
   const std::int64_t pairs = a.blocks / 2;
   for (std::int64_t i = 0; i < pairs; ++i) {
-    const std::uint8_t* ahead = w + 64 * i + a.fetch.bytes;
-    if constexpr (kSecondCache)
-      _mm_prefetch(ahead, _MM_HINT_T1);
-    else
-      _mm_prefetch(ahead, _MM_HINT_NTA);
+    fetch_ahead<kSecondCache>(w + 64 * i + a.fetch.bytes);
     step(load_halves(w + 64 * i), a.activations + 256 * i);
   }
   if (a.blocks % 2) step(load_last(w + 64 * pairs), a.activations + 256 * pairs);

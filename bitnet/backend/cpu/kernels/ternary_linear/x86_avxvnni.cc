@@ -5,6 +5,7 @@
 
 #include "bitnet/backend/cpu/kernels/ternary_linear/ternary_linear.h"
 #include "bitnet/backend/cpu/kernels/ternary_linear/x86_tiles256.h"
+#include "bitnet/backend/cpu/simd/fetch.h"
 
 namespace bitnet::cpu::avxvnni {
 namespace {
@@ -19,6 +20,7 @@ inline __m256i plane_mask(int plane) noexcept {
 }
 
 // A row times one token, a sum for each plane.
+template <bool kSecondCache>
 inline Lanes32 gemv_row(const TernaryLinearArgs& a, const std::uint8_t* w) noexcept {
   const __m256i plane0 = plane_mask(0), plane1 = plane_mask(1);
   const __m256i plane2 = plane_mask(2), plane3 = plane_mask(3);
@@ -32,7 +34,7 @@ inline Lanes32 gemv_row(const TernaryLinearArgs& a, const std::uint8_t* w) noexc
   };
   const std::int8_t* x = a.activations;
   for (std::int64_t b = 0; b + 2 <= a.blocks; b += 2, x += 256) {
-    _mm_prefetch(w + 32 * b + kPrefetchBytes, _MM_HINT_NTA);
+    fetch_ahead<kSecondCache>(w + 32 * b + a.fetch.bytes);
     step(b, x);
     step(b + 1, x + 32);
   }
@@ -41,11 +43,13 @@ inline Lanes32 gemv_row(const TernaryLinearArgs& a, const std::uint8_t* w) noexc
 }
 
 // One token: row after row, so that weights are read once and in order.
+template <bool kSecondCache>
 void gemv(const TernaryLinearArgs& a) noexcept {
   for (std::int64_t first = 0; first < a.rows; first += kTileRows) {
     const RowTile tile = row_tile(a, first);
-    const Sums<Lanes32> sums{gemv_row(a, tile.w0), gemv_row(a, tile.w1), gemv_row(a, tile.w2),
-                             gemv_row(a, tile.w3)};
+    const Sums<Lanes32> sums{gemv_row<kSecondCache>(a, tile.w0), gemv_row<kSecondCache>(a, tile.w1),
+                             gemv_row<kSecondCache>(a, tile.w2),
+                             gemv_row<kSecondCache>(a, tile.w3)};
     store(a, tile, 0, totals(sums));
   }
 }
@@ -95,7 +99,7 @@ constexpr GemmTileFn* kGemmTile[] = {gemm_tile<1>, gemm_tile<2>, gemm_tile<3>};
 
 void ternary_linear(const TernaryLinearArgs& a) noexcept {
   if (a.tokens == 1)
-    gemv(a);
+    a.fetch.second_cache ? gemv<true>(a) : gemv<false>(a);
   else
     gemm(a, kGemmTile);
 }

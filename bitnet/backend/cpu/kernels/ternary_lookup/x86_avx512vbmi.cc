@@ -240,10 +240,7 @@ void tile_of_one(const LookupOneArgs& a) noexcept {
         const Table table = Table::of(x + (g - begin), kRun);
 #pragma GCC unroll 8
         for (int i = 0; i < kStrips; ++i) {
-          if constexpr (kSecondCache)
-            fetch(next + 64 * i);
-          else
-            _mm_prefetch(reinterpret_cast<const char*>(next + 64 * i), _MM_HINT_NTA);
+          fetch_ahead<kSecondCache>(next + 64 * i);
           const __m512i code = load(codes + 64 * i);
           table.add(sum[i], code, _mm512_gf2p8affine_epi64_epi8(code, spread, 0));
         }
